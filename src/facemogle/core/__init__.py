@@ -1,0 +1,1 @@
+"""Label maps, latents, flow and configuration: torch, numpy and Pillow only."""

@@ -1,0 +1,1 @@
+"""The networks: experts and gate, transformer, adapters, text encoders, autoencoder, parser; their files."""

@@ -1,0 +1,260 @@
+"""The diffusion transformer: FLUX with a third stream of mask tokens beside its text and image tokens.
+
+Source: Zou et al. 2025, arXiv:2509.00428, section 4, on the blocks and weights of diffusers' FLUX.
+Shapes: B batch, L caption tokens, N image tokens, M mask tokens (0 or N), T = L + N + M, C channels, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from diffusers import FluxTransformer2DModel
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.embeddings import apply_rotary_emb
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention, silu
+
+from facemogle.core.latents import position_ids
+from facemogle.models.lora import MaskAdapters
+
+_DOUBLE_ADAPTED = ("norm1.linear", "attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "ff.net.2")
+_SINGLE_ADAPTED = ("norm.linear", "attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp", "proj_out")
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """All that a request feeds the transformer and that no step changes."""
+
+    text_BLD: Tensor
+    pooled_BP: Tensor
+    guidance_B: Tensor | None
+    rotary: tuple[Tensor, Tensor]
+    num_mask_tokens: int = 0
+    mask_modulation: dict[str, Tensor] | None = None
+    attention_bias: Tensor | None = None
+
+    def without_mask(self) -> RequestContext:
+        """The same request with the mask stream left out."""
+        end = len(self.rotary[0]) - self.num_mask_tokens
+        rotary = (self.rotary[0][:end], self.rotary[1][:end])
+        return replace(self, rotary=rotary, num_mask_tokens=0, mask_modulation=None, attention_bias=None)
+
+
+class FaceMoGLETransformer(FluxTransformer2DModel):
+    """FLUX whose image-side weights also carry the tokens of a mask, with adapters for those tokens alone.
+
+    Mask tokens share the position ids of their image tokens, are modulated with time 0, and pass through every
+    layer in the same matrix product as the image tokens. Without a mask and adapters this is FLUX itself.
+    `mask_lora_rank` 0 means no adapters.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        patch_size: int = 1,
+        in_channels: int = 64,
+        out_channels: int | None = None,
+        num_layers: int = 19,
+        num_single_layers: int = 38,
+        attention_head_dim: int = 128,
+        num_attention_heads: int = 24,
+        joint_attention_dim: int = 4096,
+        pooled_projection_dim: int = 768,
+        guidance_embeds: bool = False,
+        axes_dims_rope: tuple[int, int, int] = (16, 56, 56),
+        mask_lora_rank: int = 0,
+    ):
+        super().__init__(
+            patch_size=patch_size,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            num_layers=num_layers,
+            num_single_layers=num_single_layers,
+            attention_head_dim=attention_head_dim,
+            num_attention_heads=num_attention_heads,
+            joint_attention_dim=joint_attention_dim,
+            pooled_projection_dim=pooled_projection_dim,
+            guidance_embeds=guidance_embeds,
+            axes_dims_rope=axes_dims_rope,
+        )
+        self.mask_adapters: MaskAdapters | None = None
+        if mask_lora_rank:
+            self.add_mask_adapters(mask_lora_rank)
+
+    def add_mask_adapters(self, rank: int) -> None:
+        """Give the mask stream fresh adapters, which add nothing until trained or loaded."""
+        self.mask_adapters = MaskAdapters(self._adapted_layers(), rank).to(self.device, self.dtype)
+        self.register_to_config(mask_lora_rank=rank)
+
+    def _adapted_layers(self) -> Iterator[tuple[str, nn.Linear]]:
+        paths = ["x_embedder"]
+        paths += [f"transformer_blocks.{i}.{p}" for i in range(len(self.transformer_blocks)) for p in _DOUBLE_ADAPTED]
+        paths += [
+            f"single_transformer_blocks.{i}.{p}"
+            for i in range(len(self.single_transformer_blocks))
+            for p in _SINGLE_ADAPTED
+        ]
+        for path in paths:
+            yield path, self.get_submodule(path)  # type: ignore[misc]
+
+    # -- once per request ------------------------------------------------------------------------------------
+
+    def prepare(
+        self,
+        prompt_BLX: Tensor,
+        pooled_BP: Tensor,
+        guidance_B: Tensor | None,
+        *,
+        rows: int,
+        columns: int,
+        mask: bool,
+        mask_weight_BN: Tensor | None = None,
+    ) -> RequestContext:
+        """Do the time-free work: caption tokens, rotary tables, modulation of mask tokens, attention bias.
+
+        mask_weight_BN >= 0 scales how strongly each mask token and all other tokens attend to one another; its
+        logarithm is added to their attention scores, both ways. 0 cuts a token off.
+        """
+        ids = position_ids(rows, columns).to(prompt_BLX.device)
+        text_ids = ids.new_zeros(prompt_BLX.shape[1], 3)
+        rotary = self.pos_embed(torch.cat([text_ids, ids, ids] if mask else [text_ids, ids]))
+        context = RequestContext(self.context_embedder(prompt_BLX), pooled_BP, guidance_B, rotary)
+        if not mask:
+            return context
+        emb_BD = self._time_embedding(torch.zeros_like(pooled_BP[:, 0]), context)
+        modulation = {}
+        for kind, norm in (("transformer_blocks", "norm1.linear"), ("single_transformer_blocks", "norm.linear")):
+            for i in range(len(getattr(self, kind))):
+                path = f"{kind}.{i}.{norm}"
+                modulation[path] = self.get_submodule(path)(emb_BD) + self._adapter(path, emb_BD)
+        bias = None
+        if mask_weight_BN is not None:
+            bias = _attention_bias(mask_weight_BN.log(), num_other=text_ids.shape[0] + len(ids))
+        return replace(context, num_mask_tokens=len(ids), mask_modulation=modulation, attention_bias=bias)
+
+    # -- every step ------------------------------------------------------------------------------------------
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride] - conditions come prepared, see above
+        self, latents_BNC: Tensor, t_B: Tensor, context: RequestContext, condition_BNC: Tensor | None = None
+    ) -> Tensor:
+        """Velocity B x N x C of packed latents at t in [0, 1]; condition_BNC are the mixed mask tokens, if any.
+
+        ValueError if condition tokens are given without, or missing with, a context prepared for a mask.
+        """
+        if (condition_BNC is None) != (context.num_mask_tokens == 0):
+            raise ValueError("condition tokens and a context prepared with mask=True go together")
+        num_mask, num_image = context.num_mask_tokens, latents_BNC.shape[1]
+        x_BND = latents_BNC if condition_BNC is None else torch.cat([latents_BNC, condition_BNC], dim=1)
+        x_BND = self._linear("x_embedder", x_BND, num_mask)
+        temb_BD = self._time_embedding(t_B, context, activated=False)
+        emb_BD = silu(temb_BD)
+        text_BLD = context.text_BLD
+        for i in range(len(self.transformer_blocks)):
+            text_BLD, x_BND = self._run(self._double_block, i, text_BLD, x_BND, emb_BD, context)
+        tokens_BTD = torch.cat([text_BLD, x_BND], dim=1)
+        for i in range(len(self.single_transformer_blocks)):
+            tokens_BTD = self._run(self._single_block, i, tokens_BTD, emb_BD, context)
+        image_BND = tokens_BTD[:, text_BLD.shape[1] : text_BLD.shape[1] + num_image]
+        return self.proj_out(self.norm_out(image_BND, temb_BD))
+
+    def _time_embedding(self, t_B: Tensor, context: RequestContext, *, activated: bool = True) -> Tensor:
+        # The one place that counts time in 0..1000, as FLUX's embeddings expect it.
+        pooled = context.pooled_BP
+        times = [t_B.to(pooled.dtype) * 1000]
+        if context.guidance_B is not None:
+            times.append(context.guidance_B.to(pooled.dtype) * 1000)
+        temb_BD = self.time_text_embed(*times, pooled)
+        return silu(temb_BD) if activated else temb_BD
+
+    def _run(self, block, *args):
+        if torch.is_grad_enabled() and self.gradient_checkpointing:
+            return self._gradient_checkpointing_func(block, *args)
+        return block(*args)
+
+    def _adapter(self, path: str, x: Tensor) -> Tensor | float:
+        return 0.0 if self.mask_adapters is None else self.mask_adapters(path, x)
+
+    def _linear(self, path: str, x_BTD: Tensor, num_mask: int) -> Tensor:
+        """A layer on all tokens in one product; its adapter, if any, on the last num_mask tokens."""
+        y_BTD = self.get_submodule(path)(x_BTD)
+        if num_mask and self.mask_adapters is not None:
+            y_BTD[:, -num_mask:] += self._adapter(path, x_BTD[:, -num_mask:])
+        return y_BTD
+
+    def _modulation(self, path: str, emb_BD: Tensor, context: RequestContext, num_tokens: int) -> tuple[Tensor, ...]:
+        """Shifts, scales and gates D wide, for each token: image and text ones with t, mask ones with time 0."""
+        with_t = self.get_submodule(path)(emb_BD)[:, None]
+        if context.mask_modulation is not None:
+            num_mask = context.num_mask_tokens
+            at_zero = context.mask_modulation[path][:, None]
+            parts = [with_t.expand(-1, num_tokens - num_mask, -1), at_zero.expand(-1, num_mask, -1)]
+            with_t = torch.cat(parts, dim=1)
+        return with_t.split(emb_BD.shape[-1], dim=-1)
+
+    def _heads(self, block_path: str, x_BTD: Tensor, num_mask: int) -> list[Tensor]:
+        attn = self.get_submodule(f"{block_path}.attn")
+        q, k, v = (
+            self._linear(f"{block_path}.attn.{name}", x_BTD, num_mask).unflatten(-1, (attn.heads, -1))
+            for name in ("to_q", "to_k", "to_v")
+        )
+        return [attn.norm_q(q), attn.norm_k(k), v]
+
+    def _double_block(
+        self, index: int, text_BLD: Tensor, x_BND: Tensor, emb_BD: Tensor, context: RequestContext
+    ) -> tuple[Tensor, Tensor]:
+        path, num_mask = f"transformer_blocks.{index}", context.num_mask_tokens
+        block = self.transformer_blocks[index]
+        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = self._modulation(
+            f"{path}.norm1.linear", emb_BD, context, x_BND.shape[1]
+        )
+        text_modulation = block.norm1_context.linear(emb_BD)[:, None]
+        t_shift, t_scale, t_gate, t_mlp_shift, t_mlp_scale, t_mlp_gate = text_modulation.chunk(6, dim=-1)
+
+        attn, text_norm = block.attn, block.norm1_context.norm(text_BLD) * (1 + t_scale) + t_shift
+        heads = self._heads(path, block.norm1.norm(x_BND) * (1 + scale) + shift, num_mask)
+        text_q, text_k, text_v = (
+            project(text_norm).unflatten(-1, (attn.heads, -1))
+            for project in (attn.add_q_proj, attn.add_k_proj, attn.add_v_proj)
+        )
+        text_heads = [attn.norm_added_q(text_q), attn.norm_added_k(text_k), text_v]
+        joint = [torch.cat(pair, dim=1) for pair in zip(text_heads, heads, strict=True)]
+        attended = _attention(joint, context)
+        text_attended, attended = attended[:, : text_BLD.shape[1]], attended[:, text_BLD.shape[1] :]
+
+        x_BND = x_BND + gate * self._linear(f"{path}.attn.to_out.0", attended, num_mask)
+        hidden = block.ff.net[0](block.norm2(x_BND) * (1 + mlp_scale) + mlp_shift)
+        x_BND = x_BND + mlp_gate * self._linear(f"{path}.ff.net.2", hidden, num_mask)
+
+        text_BLD = text_BLD + t_gate * attn.to_add_out(text_attended)
+        text_hidden = block.norm2_context(text_BLD) * (1 + t_mlp_scale) + t_mlp_shift
+        return text_BLD + t_mlp_gate * block.ff_context(text_hidden), x_BND
+
+    def _single_block(self, index: int, tokens_BTD: Tensor, emb_BD: Tensor, context: RequestContext) -> Tensor:
+        path, num_mask = f"single_transformer_blocks.{index}", context.num_mask_tokens
+        block = self.single_transformer_blocks[index]
+        shift, scale, gate = self._modulation(f"{path}.norm.linear", emb_BD, context, tokens_BTD.shape[1])
+        normed = block.norm.norm(tokens_BTD) * (1 + scale) + shift
+        hidden = block.act_mlp(self._linear(f"{path}.proj_mlp", normed, num_mask))
+        attended = _attention(self._heads(path, normed, num_mask), context)
+        return tokens_BTD + gate * self._linear(f"{path}.proj_out", torch.cat([attended, hidden], dim=-1), num_mask)
+
+
+def _attention(heads: list[Tensor], context: RequestContext) -> Tensor:
+    """Joint attention of all streams; q, k and v are B x T x heads x width."""
+    q, k, v = heads
+    q, k = (apply_rotary_emb(x, context.rotary, sequence_dim=1) for x in (q, k))
+    out = scaled_dot_product_attention(
+        q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=context.attention_bias
+    )
+    return out.transpose(1, 2).flatten(2)
+
+
+def _attention_bias(log_weight_BM: Tensor, *, num_other: int) -> Tensor:
+    """B x 1 x T x T: the log weight of a mask token between it and every text or image token, both ways."""
+    B, M = log_weight_BM.shape
+    bias = log_weight_BM.new_zeros(B, 1, num_other + M, num_other + M)
+    bias[:, 0, :num_other, num_other:] = log_weight_BM[:, None, :]
+    bias[:, 0, num_other:, :num_other] = log_weight_BM[:, :, None]
+    return bias

@@ -1,0 +1,392 @@
+"""The front door: from a request (caption, mask, seed) to pictures."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from diffusers import AutoencoderDC, AutoencoderKL, DiffusionPipeline, FluxPipeline, SchedulerMixin
+from diffusers.utils import BaseOutput
+from PIL import Image
+from torch import Tensor
+from transformers import CLIPTextModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast, T5EncoderModel
+
+from facemogle.core.flow import resolution_mu
+from facemogle.core.label_map import LabelMap, region_planes, region_shares
+from facemogle.core.latents import PATCH, start_noise, unpack
+from facemogle.core.regions import region_id
+from facemogle.models.autoencoder import decode, downscale, encode_planes, latent_channels
+from facemogle.models.checkpoints import load_released_lora, load_released_mogle
+from facemogle.models.dit import FaceMoGLETransformer, RequestContext
+from facemogle.models.mogle import MoGLE
+from facemogle.models.text import encode_captions
+from facemogle.models.tokenizer import unknown_words
+
+logger = logging.getLogger(__name__)
+
+StepCallback = Callable[[DiffusionPipeline, int, Tensor, dict[str, Tensor]], dict[str, Tensor] | None]
+
+
+@dataclass
+class FaceMoGLEOutput(BaseOutput):
+    """What a request gives.
+
+    images: PIL images, or B x 3 x H x W in [0, 1], or packed latents B x N x C, as `output_type` asks.
+    gates: with `return_gates`, weights B x S x R x N of every model evaluation, plane and token; zero for images
+    without a mask and while the mask is outside its window.
+    seeds: one an image. unknown_words: one list an image, empty where the caption was understood.
+    """
+
+    images: list[Image.Image] | Tensor
+    gates: Tensor | None
+    seeds: list[int] | None
+    unknown_words: list[list[str]]
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """Rows of the batch that share one pass of the transformer, and what they count for in the velocity."""
+
+    row_K: Tensor
+    weight_K: Tensor
+    context: RequestContext
+    expert_KRNC: Tensor | None = None
+    global_KNC: Tensor | None = None
+
+
+class FaceMoGLEPipeline(DiffusionPipeline):
+    """Faces from a semantic mask, a caption, or both, with FLUX or with the embedded mini model.
+
+    Source: Zou et al. 2025, arXiv:2509.00428. A transformer with guidance embeddings (FLUX.1-dev) is told the
+    guidance scale; one without is guided by its own unconditional velocity (Ho and Salimans 2022).
+    """
+
+    model_cpu_offload_seq = "text_encoder->text_encoder_2->mogle->transformer->vae"
+    _optional_components = ["text_encoder", "tokenizer"]
+    _callback_tensor_inputs = ["latents"]
+
+    def __init__(
+        self,
+        vae: AutoencoderKL | AutoencoderDC,
+        text_encoder_2: T5EncoderModel,
+        tokenizer_2: PreTrainedTokenizerBase,
+        transformer: FaceMoGLETransformer,
+        mogle: MoGLE,
+        scheduler: SchedulerMixin,
+        text_encoder: CLIPTextModel | None = None,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        default_size: int = 512,
+        default_steps: int = 28,
+        default_guidance: float = 3.5,
+    ):
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            text_encoder_2=text_encoder_2,
+            tokenizer_2=tokenizer_2,
+            transformer=transformer,
+            mogle=mogle,
+            scheduler=scheduler,
+        )
+        self.register_to_config(
+            default_size=default_size, default_steps=default_steps, default_guidance=default_guidance
+        )
+
+    @classmethod
+    def mini(cls) -> FaceMoGLEPipeline:
+        """The embedded 128 x 128 model; needs no network."""
+        return cls.from_pretrained(str(files("facemogle") / "assets" / "mini"), local_files_only=True)
+
+    @classmethod
+    def from_flux(
+        cls,
+        flux: str | Path,
+        *,
+        lora: str | Path | None = None,
+        mogle: str | Path | None = None,
+        gate_time_scale: float = 1000.0,
+        **loading: Any,
+    ) -> FaceMoGLEPipeline:
+        """FLUX.1-dev from a folder, with released adapters and MoGLE.
+
+        Released weights were trained with t in (0, 1) at the gate but are sampled with t in (0, 1000] by the
+        released code, hence the default gate_time_scale of 1000; 1 is what they were trained with. Without `mogle`
+        the mixture is untrained. `loading` (torch_dtype, quantization_config, ...) goes to diffusers'
+        `from_pretrained`.
+        """
+        flux = str(flux)
+        transformer = FaceMoGLETransformer.from_pretrained(flux, subfolder="transformer", **loading)
+        if lora is not None:
+            load_released_lora(transformer, lora)
+        if mogle is None:
+            mixture = MoGLE(transformer.config["in_channels"], gate_time_scale=gate_time_scale)
+        else:
+            mixture = load_released_mogle(mogle, gate_time_scale=gate_time_scale)
+        base = FluxPipeline.from_pretrained(flux, transformer=transformer, **loading)
+        parts = ("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "scheduler")
+        components = {name: getattr(base, name) for name in parts}
+        return cls(transformer=transformer, mogle=mixture.to(transformer.dtype), **components)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | Sequence[str] | None = None,
+        *,
+        mask: Any = None,
+        seed: int | Sequence[int] | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        mask_strength: float = 1.0,
+        region_strength: Mapping[str, float] | None = None,
+        mask_window: tuple[float, float] | None = None,
+        latents: Tensor | None = None,
+        max_sequence_length: int = 512,
+        output_type: Literal["pil", "pt", "latent"] = "pil",
+        callback_on_step_end: StepCallback | None = None,
+        return_gates: bool = False,
+    ) -> FaceMoGLEOutput:
+        """Generate faces; prompt, mask and seed may be lists, single values hold for the whole batch.
+
+        mask: whatever `LabelMap.of` takes, resized to the picture; None, also inside a list, for no mask.
+        height, width: pixels, divisible by 16.
+        mask_strength: factor >= 0 on the attention between mask tokens and all others.
+        region_strength: the same per region name, weighted by the region's share of each mask token.
+        mask_window: (t_high, t_low), the times in [0, 1] (1 is noise) between which the mask acts.
+        latents: packed start noise B x N x 64 in place of the seeds'.
+        callback_on_step_end: called as (pipeline, step, timestep, {"latents": ...}); may return new latents.
+
+        Each image depends on its own prompt, mask and seed alone, not on the batch. ValueError names what is wrong.
+        """
+        height, width = height or self.config["default_size"], width or self.config["default_size"]
+        steps = self.config["default_steps"] if num_inference_steps is None else num_inference_steps
+        guidance = self.config["default_guidance"] if guidance_scale is None else guidance_scale
+        self._check(height, width, steps, mask_strength, mask_window, output_type)
+        prompts, label_maps, seeds = _as_batch(prompt, mask, seed, latents)
+        device, dtype = self._execution_device, self.transformer.dtype
+        scale = downscale(self.vae)
+        rows, columns = height // (scale * PATCH), width // (scale * PATCH)
+        unknown = self._unknown_words(prompts)
+
+        channels = latent_channels(self.vae)
+        if latents is None:
+            latents = start_noise(seeds, channels=channels, rows=rows, columns=columns)
+        elif latents.shape != (len(prompts), rows * columns, channels * PATCH**2):
+            raise ValueError(
+                f"latents are {tuple(latents.shape)}, must be {(len(prompts), rows * columns, channels * PATCH**2)}"
+            )
+        x_BNC = latents.to(device, torch.float32)
+        weight_BN = _mask_weights(label_maps, mask_strength, region_strength, height, width, scale * PATCH)
+        branches = self._branches(prompts, label_maps, weight_BN, guidance, height, width, max_sequence_length)
+
+        self._set_timesteps(steps, rows * columns, device)
+        gates: list[Tensor] = []
+        with self.progress_bar(total=len(self.scheduler.timesteps)) as progress:
+            for index, timestep in enumerate(self.scheduler.timesteps):
+                t = float(timestep) / self.scheduler.config["num_train_timesteps"]
+                acts = mask_window is None or mask_window[1] <= t <= mask_window[0]
+                velocity, gate_BNR = self._velocity(branches, x_BNC, t, acts, dtype)
+                x_BNC = self.scheduler.step(velocity, timestep, x_BNC, return_dict=False)[0]
+                gates.append(gate_BNR)
+                if callback_on_step_end is not None:
+                    changed = callback_on_step_end(self, index, timestep, {"latents": x_BNC}) or {}
+                    x_BNC = changed.get("latents", x_BNC)
+                progress.update()
+        images = self._images(x_BNC, rows, columns, output_type)
+        self.maybe_free_model_hooks()
+        stacked = torch.stack(gates, dim=1).transpose(2, 3).cpu() if return_gates else None
+        return FaceMoGLEOutput(images, stacked, seeds, unknown)
+
+    # -- the request -----------------------------------------------------------------------------------------
+
+    def _check(
+        self,
+        height: int,
+        width: int,
+        steps: int,
+        mask_strength: float,
+        mask_window: tuple[float, float] | None,
+        output_type: str,
+    ) -> None:
+        multiple = downscale(self.vae) * PATCH
+        for name, value in (("height", height), ("width", width)):
+            if value < multiple or value % multiple:
+                raise ValueError(f"{name} is {value}, must be a positive multiple of {multiple}")
+        if steps < 1:
+            raise ValueError(f"num_inference_steps is {steps}, must be 1 or more")
+        if mask_strength < 0:
+            raise ValueError(f"mask_strength is {mask_strength}, must be 0 or more")
+        if mask_window is not None and not 1 >= mask_window[0] >= mask_window[1] >= 0:
+            raise ValueError(f"mask_window is {mask_window}, must be (t_high, t_low) with 1 >= t_high >= t_low >= 0")
+        if output_type not in ("pil", "pt", "latent"):
+            raise ValueError(f"output_type is {output_type!r}, must be 'pil', 'pt' or 'latent'")
+
+    def _unknown_words(self, prompts: Sequence[str]) -> list[list[str]]:
+        if self.text_encoder is not None or not isinstance(self.tokenizer_2, PreTrainedTokenizerFast):
+            return [[] for _ in prompts]  # FLUX's own tokenizers read any text
+        unknown = [unknown_words(self.tokenizer_2, prompt) for prompt in prompts]
+        if words := sorted({word for words in unknown for word in words}):
+            logger.warning("the model does not know: %s", ", ".join(words))
+        return unknown
+
+    def _branches(
+        self,
+        prompts: list[str],
+        label_maps: list[LabelMap | None],
+        weight_BN: Tensor | None,
+        guidance: float,
+        height: int,
+        width: int,
+        max_sequence_length: int,
+    ) -> list[_Branch]:
+        """The passes a step needs: one for rows with a mask, one for those without and for unguided ones."""
+        device, dtype = self._execution_device, self.transformer.dtype
+        multiple = downscale(self.vae) * PATCH
+        grid = {"rows": height // multiple, "columns": width // multiple}
+        embedded = self.transformer.config["guidance_embeds"]
+        guided = not embedded and guidance != 1
+        tokens_BLX, pooled_BP = self._encode(prompts + [""] * guided, max_sequence_length)
+
+        def guidance_of(count: int) -> Tensor | None:
+            return torch.full((count,), guidance, device=device, dtype=dtype) if embedded else None
+
+        own_weight = guidance if guided else 1.0
+        masked = [i for i, label_map in enumerate(label_maps) if label_map is not None]
+        plain = [i for i, label_map in enumerate(label_maps) if label_map is None]
+        branches = []
+        if masked:
+            planes, present = region_planes([m for m in label_maps if m is not None], height=height, width=width)
+            plane_KRNC = encode_planes(self.vae, planes.to(device), present.to(device)).to(dtype)
+            context = self.transformer.prepare(
+                tokens_BLX[masked],
+                pooled_BP[masked],
+                guidance_of(len(masked)),
+                **grid,
+                mask=True,
+                mask_weight_BN=None if weight_BN is None else weight_BN[masked].to(device, dtype),
+            )
+            weights = torch.full((len(masked),), own_weight, device=device)
+            row_K = torch.tensor(masked, device=device)
+            branches.append(_Branch(row_K, weights, context, self.mogle.experts(plane_KRNC), plane_KRNC[:, 0]))
+        caption = plain + [len(prompts)] * len(prompts) * guided
+        if caption:
+            context = self.transformer.prepare(
+                tokens_BLX[caption], pooled_BP[caption], guidance_of(len(caption)), **grid, mask=False
+            )
+            weights = [own_weight] * len(plain) + [1 - own_weight] * len(prompts) * guided
+            row_K = torch.tensor(plain + list(range(len(prompts))) * guided, device=device)
+            branches.append(_Branch(row_K, torch.tensor(weights, device=device), context))
+        return branches
+
+    def _encode(self, prompts: Sequence[str], max_sequence_length: int) -> tuple[Tensor, Tensor]:
+        tokens, pooled = encode_captions(
+            prompts,
+            text_encoder=self.text_encoder,
+            tokenizer=self.tokenizer,
+            text_encoder_2=self.text_encoder_2,
+            tokenizer_2=self.tokenizer_2,
+            max_sequence_length=max_sequence_length,
+        )
+        device, dtype = self._execution_device, self.transformer.dtype
+        return tokens.to(device, dtype), pooled.to(device, dtype)
+
+    def _set_timesteps(self, steps: int, num_tokens: int, device: torch.device) -> None:
+        config = self.scheduler.config
+        if not config.get("use_dynamic_shifting", False):
+            self.scheduler.set_timesteps(steps, device=device)
+            return
+        mu = resolution_mu(
+            num_tokens,
+            base_tokens=config["base_image_seq_len"],
+            max_tokens=config["max_image_seq_len"],
+            base_mu=config["base_shift"],
+            max_mu=config["max_shift"],
+        )
+        self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu, device=device)
+
+    # -- every step ------------------------------------------------------------------------------------------
+
+    def _velocity(
+        self, branches: list[_Branch], x_BNC: Tensor, t: float, mask_acts: bool, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        """Guided velocity of the batch, and gate weights B x N x R of its rows with a mask."""
+        velocity = torch.zeros_like(x_BNC)
+        gate_BNR = x_BNC.new_zeros(*x_BNC.shape[:2], self.mogle.num_regions)
+        for branch in branches:
+            x_KNC = x_BNC[branch.row_K].to(dtype)
+            t_K = torch.full((len(x_KNC),), t, device=x_BNC.device, dtype=torch.float32)
+            context, condition = branch.context, None
+            if branch.expert_KRNC is not None and branch.global_KNC is not None:
+                if mask_acts:
+                    gate_KNR = self.mogle.gate(branch.global_KNC, x_KNC, t_K)
+                    condition = self.mogle.mix(branch.expert_KRNC, gate_KNR)
+                    gate_BNR[branch.row_K] = gate_KNR.float()
+                else:
+                    context = context.without_mask()
+            made = self.transformer(x_KNC, t_K, context, condition).float()
+            velocity.index_add_(0, branch.row_K, made * branch.weight_K[:, None, None])
+        return velocity, gate_BNR
+
+    def _images(self, x_BNC: Tensor, rows: int, columns: int, output_type: str) -> list[Image.Image] | Tensor:
+        if output_type == "latent":
+            return x_BNC
+        pixels = decode(self.vae, unpack(x_BNC, rows=rows, columns=columns)).float()
+        unit_B3HW = (pixels / 2 + 0.5).clamp(0, 1)
+        if output_type == "pt":
+            return unit_B3HW
+        return [Image.fromarray(image) for image in (unit_B3HW * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()]
+
+
+def _as_batch(
+    prompt: Any, mask: Any, seed: Any, latents: Tensor | None
+) -> tuple[list[str], list[LabelMap | None], list[int]]:
+    """Lists of one length for prompt, mask and seed; a single value or a list of one holds for all."""
+    given = {
+        "prompt": [prompt] if prompt is None or isinstance(prompt, str) else list(prompt),
+        "mask": list(mask) if isinstance(mask, list | tuple) else [mask],
+        "seed": [seed] if seed is None or isinstance(seed, int) else list(seed),
+    }
+    sizes = {name: len(values) for name, values in given.items()}
+    if latents is not None:
+        sizes["latents"] = latents.shape[0]
+    if 0 in sizes.values():
+        raise ValueError(f"{next(n for n, s in sizes.items() if s == 0)} is an empty list")
+    B = max(sizes.values())
+    if any(size not in (1, B) for size in sizes.values()):
+        found = ", ".join(f"{size} of {name}" for name, size in sizes.items() if size != 1)
+        raise ValueError(f"lists must have one length, got {found}")
+    prompts, masks, seeds = (values * B if len(values) == 1 else values for values in given.values())
+    label_maps = [None if value is None else LabelMap.of(value) for value in masks]
+    drawn = [secrets.randbelow(2**31) if value is None else int(value) for value in seeds]
+    return ["" if text is None else text for text in prompts], label_maps, drawn
+
+
+def _mask_weights(
+    label_maps: Sequence[LabelMap | None],
+    mask_strength: float,
+    region_strength: Mapping[str, float] | None,
+    height: int,
+    width: int,
+    patch: int,
+) -> Tensor | None:
+    """How strongly each mask token takes part in attention, B x N, or None where all do fully."""
+    strengths = torch.ones(19)
+    for name, strength in (region_strength or {}).items():
+        if strength < 0:
+            raise ValueError(f"region_strength of {name!r} is {strength}, must be 0 or more")
+        strengths[region_id(name)] = strength
+    if mask_strength == 1 and bool((strengths == 1).all()):
+        return None
+    blank = LabelMap.from_array(np.zeros((1, 1), dtype=np.uint8))
+    share_BNR = region_shares([m or blank for m in label_maps], height=height, width=width, patch=patch)
+    return mask_strength * (share_BNR @ strengths)

@@ -1,0 +1,1 @@
+"""How the networks learn: objective, loop, checkpoints of a run, cache of latents."""

@@ -1,0 +1,89 @@
+"""Training the mini autoencoder: photographs and mask planes to 16 channels at an eighth of the size, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import AutoencoderDC
+from torch import Tensor, nn
+
+from facemogle.training.perceptual import PerceptualDistance
+
+
+@dataclass(frozen=True)
+class AutoencoderObjective:
+    """Weights of the terms: L1, perceptual, pull of latents to unit scale, and noise on decoded latents."""
+
+    perceptual: float = 0.1
+    latent: float = 1e-3
+    latent_noise: float = 0.05
+    crop: int = 64
+    plane_share: float = 1 / 16
+    bfloat16: bool = False
+
+
+class AutoencoderTask:
+    """Random crops of photographs, with a small share of flat mask planes, reconstructed.
+
+    photos_N3HW and planes_M3HW are uint8; crops are mirrored at random.
+    """
+
+    def __init__(
+        self,
+        model: AutoencoderDC,
+        photos_N3HW: Tensor,
+        planes_M3HW: Tensor,
+        held_out_N3HW: Tensor,
+        *,
+        objective: AutoencoderObjective,
+        perceptual: PerceptualDistance | None,
+    ):
+        self.model: nn.Module = model
+        self.photos, self.planes, self.held_out = photos_N3HW, planes_M3HW, held_out_N3HW
+        self.objective, self.perceptual = objective, perceptual
+
+    def draw(self, generator: torch.Generator, batch_size: int) -> Tensor:
+        """B x 3 x crop x crop in [-1, 1]."""
+        num_planes = round(batch_size * self.objective.plane_share)
+        crops = [
+            self._crop(source, generator)
+            for source, count in ((self.planes, num_planes), (self.photos, batch_size - num_planes))
+            for _ in range(count)
+        ]
+        return torch.stack(crops).float() / 127.5 - 1
+
+    def _crop(self, source: Tensor, generator: torch.Generator) -> Tensor:
+        size = self.objective.crop
+        index, top, left, mirrored = (
+            int(torch.randint(high, (), generator=generator))
+            for high in (len(source), source.shape[2] - size + 1, source.shape[3] - size + 1, 2)
+        )
+        crop = source[index, :, top : top + size, left : left + size]
+        return crop.flip(-1) if mirrored else crop
+
+    def loss(self, generator: torch.Generator, batch_size: int) -> dict[str, Tensor]:
+        pixels = self.draw(generator, batch_size).contiguous(memory_format=torch.channels_last)
+        weights = self.objective
+        with torch.autocast("cpu", torch.bfloat16, enabled=weights.bfloat16):
+            latents = self.model.encode(pixels).latent.float()
+            noise = torch.randn(latents.shape, generator=generator) * weights.latent_noise
+            made = self.model.decode(latents + noise).sample.float()
+            terms = {"l1": (made - pixels).abs().mean()}
+            if self.perceptual is not None:
+                terms["perceptual"] = self.perceptual(made, pixels)
+        terms["latent"] = latents.square().mean(dim=(0, 2, 3)).sub(1).square().mean()
+        terms["loss"] = (
+            terms["l1"]
+            + weights.perceptual * terms.get("perceptual", torch.zeros(()))
+            + weights.latent * terms["latent"]
+        )
+        return terms
+
+    @torch.no_grad()
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """PSNR in dB of whole held-out faces, from the mean squared error of each."""
+        pixels = self.held_out.float() / 127.5 - 1
+        made = torch.cat([model.decode(model.encode(chunk).latent).sample for chunk in pixels.split(32)])
+        error = (made.clamp(-1, 1) - pixels).square().mean(dim=(1, 2, 3)) / 4
+        return {"psnr_db": (-10 * error.log10()).mean().item()}
