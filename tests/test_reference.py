@@ -1,4 +1,4 @@
-"""Agreement with what the method's released code computes on tiny random weights (see reference/README.md)."""
+"""Agreement with what the released code computes on tiny random weights (see reference/README.md)."""
 
 import json
 from collections import defaultdict
@@ -17,7 +17,10 @@ REFERENCE = Path(__file__).parent / "reference"
 RECORDED = json.loads((REFERENCE / "cases.json").read_text())
 CASES = RECORDED["cases"]
 SCALES = {"unit": 1.0, "thousand": 1000.0}
-TOLERANCE = {"atol": 1e-5, "rtol": 0.0}
+
+
+def assert_close(computed: torch.Tensor, recorded: torch.Tensor) -> None:
+    torch.testing.assert_close(computed, recorded, atol=1e-5, rtol=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,14 @@ def label_map_of(case) -> LabelMap:
 
 
 def request_of(case) -> dict:
-    names = ("height", "width", "num_inference_steps", "guidance_scale", "max_sequence_length", "mask_strength")
+    names = (
+        "height",
+        "width",
+        "num_inference_steps",
+        "guidance_scale",
+        "max_sequence_length",
+        "mask_strength",
+    )
     return {name: case[name] for name in names}
 
 
@@ -62,23 +72,23 @@ class TestCase:
             tokenizer_2=pipe.tokenizer_2,
             max_sequence_length=case["max_sequence_length"],
         )
-        torch.testing.assert_close(tokens, expected[f"case{case['case']}.prompt_embeds"], **TOLERANCE)
-        torch.testing.assert_close(pooled, expected[f"case{case['case']}.pooled_prompt_embeds"], **TOLERANCE)
+        assert_close(tokens, expected[f"case{case['case']}.prompt_embeds"])
+        assert_close(pooled, expected[f"case{case['case']}.pooled_prompt_embeds"])
 
     @torch.no_grad()
     def test_planes_gate_and_mix(self, pipe, expected, case, scale_name):
         key = f"case{case['case']}"
         planes, present = region_planes([label_map_of(case)], height=case["height"], width=case["width"])
         plane_BRNC = encode_planes(pipe.vae, planes, present)
-        torch.testing.assert_close(plane_BRNC[0], expected[f"{key}.region_latents"], **TOLERANCE)
-        # The gate and the mixture from the recorded planes, so that no rounding of the encoder is counted twice.
+        assert_close(plane_BRNC[0], expected[f"{key}.region_latents"])
+        # The gate and the mixture from the recorded planes: no rounding of the encoder is counted twice.
         plane_BRNC = expected[f"{key}.region_latents"][None]
         expert_BRNC = pipe.mogle.experts(plane_BRNC)
         for t in RECORDED["gate_t"]:
             gate = pipe.mogle.gate(plane_BRNC[:, 0], expected[f"{key}.initial_latents"], torch.tensor([t]))
-            torch.testing.assert_close(gate, expected[f"{key}.gate.{scale_name}.{t}"], **TOLERANCE)
+            assert_close(gate, expected[f"{key}.gate.{scale_name}.{t}"])
             mixed = pipe.mogle.mix(expert_BRNC, gate)
-            torch.testing.assert_close(mixed, expected[f"{key}.mix.{scale_name}.{t}"], **TOLERANCE)
+            assert_close(mixed, expected[f"{key}.mix.{scale_name}.{t}"])
 
     def test_latents_and_image(self, pipe, expected, case, scale_name):
         key, steps = f"case{case['case']}", []
@@ -88,11 +98,11 @@ class TestCase:
             "callback_on_step_end": lambda pipe, index, timestep, tensors: steps.append(tensors["latents"]),
         }
         final = pipe(case["prompt"], output_type="latent", **request).images
-        torch.testing.assert_close(steps[0], expected[f"{key}.step1_latents.{scale_name}"], **TOLERANCE)
-        torch.testing.assert_close(final, expected[f"{key}.final_latents.{scale_name}"], **TOLERANCE)
+        assert_close(steps[0], expected[f"{key}.step1_latents.{scale_name}"])
+        assert_close(final, expected[f"{key}.final_latents.{scale_name}"])
         image = pipe(case["prompt"], output_type="pt", **request).images
         unit = (expected[f"{key}.image.{scale_name}"] / 2 + 0.5).clamp(0, 1)
-        torch.testing.assert_close(image, unit, **TOLERANCE)
+        assert_close(image, unit)
 
 
 def test_cases_of_one_request_shape_as_one_batch(pipe, expected, scale_name):
@@ -110,4 +120,4 @@ def test_cases_of_one_request_shape_as_one_batch(pipe, expected, scale_name):
             **request_of(cases[0]),
         ).images
         recorded = torch.cat([expected[f"case{case['case']}.final_latents.{scale_name}"] for case in cases])
-        torch.testing.assert_close(final, recorded, **TOLERANCE)
+        assert_close(final, recorded)

@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from inspect import signature
+from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -39,9 +41,10 @@ class FaceMoGLEOutput(BaseOutput):
     """What a request gives.
 
     images: PIL images, or B x 3 x H x W in [0, 1], or packed latents B x N x C, as `output_type` asks.
-    gates: with `return_gates`, weights B x S x R x N of every model evaluation, plane and token; zero for images
-    without a mask and while the mask is outside its window.
-    seeds: one an image. unknown_words: one list an image, empty where the caption was understood.
+    gates: with `return_gates`, weights B x S x R x N of every model evaluation, plane and token; zero for
+    images without a mask and while the mask is outside its window.
+    seeds: one an image, None where `latents` were given.
+    unknown_words: one list an image, empty where the caption was understood.
     """
 
     images: list[Image.Image] | Tensor
@@ -69,8 +72,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
     """
 
     model_cpu_offload_seq = "text_encoder->text_encoder_2->mogle->transformer->vae"
-    _optional_components = ["text_encoder", "tokenizer"]
-    _callback_tensor_inputs = ["latents"]
+    _optional_components: ClassVar = ["text_encoder", "tokenizer"]
+    _callback_tensor_inputs: ClassVar = ["latents"]
 
     def __init__(
         self,
@@ -119,9 +122,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         """FLUX.1-dev from a folder, with released adapters and MoGLE.
 
         Released weights were trained with t in (0, 1) at the gate but are sampled with t in (0, 1000] by the
-        released code, hence the default gate_time_scale of 1000; 1 is what they were trained with. Without `mogle`
-        the mixture is untrained. `loading` (torch_dtype, quantization_config, ...) goes to diffusers'
-        `from_pretrained`.
+        released code, hence the default gate_time_scale of 1000; 1 is what they were trained with. Without
+        `mogle` the mixture is untrained. `loading` (dtype, ...) goes to diffusers' `from_pretrained`.
         """
         flux = str(flux)
         transformer = FaceMoGLETransformer.from_pretrained(flux, subfolder="transformer", **loading)
@@ -134,7 +136,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         base = FluxPipeline.from_pretrained(flux, transformer=transformer, **loading)
         parts = ("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "scheduler")
         components = {name: getattr(base, name) for name in parts}
-        return cls(transformer=transformer, mogle=mixture.to(transformer.dtype), **components)
+        mixture.to(transformer.dtype)  # pyright: ignore[reportArgumentType] - diffusers hides the signature
+        return cls(transformer=transformer, mogle=mixture, **components)
 
     @torch.no_grad()
     def __call__(
@@ -166,41 +169,50 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         latents: packed start noise B x N x 64 in place of the seeds'.
         callback_on_step_end: called as (pipeline, step, timestep, {"latents": ...}); may return new latents.
 
-        Each image depends on its own prompt, mask and seed alone, not on the batch. ValueError names what is wrong.
+        Each image depends on its own prompt, mask and seed alone, not on the batch. ValueError names what is
+        wrong.
         """
-        height, width = height or self.config["default_size"], width or self.config["default_size"]
+        size: int = self.config["default_size"]
+        height, width = size if height is None else height, size if width is None else width
         steps = self.config["default_steps"] if num_inference_steps is None else num_inference_steps
         guidance = self.config["default_guidance"] if guidance_scale is None else guidance_scale
-        self._check(height, width, steps, mask_strength, mask_window, output_type)
+        counts = {"num_inference_steps": steps, "max_sequence_length": max_sequence_length}
+        self._check(height, width, counts, guidance, mask_strength, mask_window, output_type)
         prompts, label_maps, seeds = _as_batch(prompt, mask, seed, latents)
         device, dtype = self._execution_device, self.transformer.dtype
         scale = downscale(self.vae)
         rows, columns = height // (scale * PATCH), width // (scale * PATCH)
         unknown = self._unknown_words(prompts)
 
-        channels = latent_channels(self.vae)
+        shape = (len(prompts), rows * columns, latent_channels(self.vae) * PATCH**2)
         if latents is None:
-            latents = start_noise(seeds, channels=channels, rows=rows, columns=columns)
-        elif latents.shape != (len(prompts), rows * columns, channels * PATCH**2):
-            raise ValueError(
-                f"latents are {tuple(latents.shape)}, must be {(len(prompts), rows * columns, channels * PATCH**2)}"
-            )
+            latents = start_noise(seeds, channels=shape[2], rows=rows, columns=columns)
+        elif latents.shape != shape:
+            raise ValueError(f"latents are {tuple(latents.shape)}, must be {shape}")
+        else:
+            seeds = None  # no seed made these pictures
         x_BNC = latents.to(device, torch.float32)
         weight_BN = _mask_weights(label_maps, mask_strength, region_strength, height, width, scale * PATCH)
-        branches = self._branches(prompts, label_maps, weight_BN, guidance, height, width, max_sequence_length)
+        branches = self._branches(
+            prompts, label_maps, weight_BN, guidance, height, width, max_sequence_length
+        )
 
         self._set_timesteps(steps, rows * columns, device)
         gates: list[Tensor] = []
-        with self.progress_bar(total=len(self.scheduler.timesteps)) as progress:
-            for index, timestep in enumerate(self.scheduler.timesteps):
-                t = float(timestep) / self.scheduler.config["num_train_timesteps"]
+        timesteps: Tensor = self.scheduler.timesteps
+        with self.progress_bar(total=len(timesteps)) as progress:  # pyright: ignore[reportCallIssue]
+            for index, timestep in enumerate(timesteps):
+                t = min(
+                    1.0, float(timestep) / self.scheduler.config["num_train_timesteps"]
+                )  # shifts round up
                 acts = mask_window is None or mask_window[1] <= t <= mask_window[0]
                 velocity, gate_BNR = self._velocity(branches, x_BNC, t, acts, dtype)
-                x_BNC = self.scheduler.step(velocity, timestep, x_BNC, return_dict=False)[0]
-                gates.append(gate_BNR)
+                x_BNC: Tensor = self.scheduler.step(velocity, timestep, x_BNC, return_dict=False)[0]
+                if return_gates:
+                    gates.append(gate_BNR)
                 if callback_on_step_end is not None:
-                    changed = callback_on_step_end(self, index, timestep, {"latents": x_BNC}) or {}
-                    x_BNC = changed.get("latents", x_BNC)
+                    changed = callback_on_step_end(self, index, timestep, {"latents": x_BNC})
+                    x_BNC = (changed or {}).get("latents", x_BNC)
                 progress.update()
         images = self._images(x_BNC, rows, columns, output_type)
         self.maybe_free_model_hooks()
@@ -213,7 +225,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         self,
         height: int,
         width: int,
-        steps: int,
+        counts: Mapping[str, int],
+        guidance: float,
         mask_strength: float,
         mask_window: tuple[float, float] | None,
         output_type: str,
@@ -222,12 +235,19 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         for name, value in (("height", height), ("width", width)):
             if value < multiple or value % multiple:
                 raise ValueError(f"{name} is {value}, must be a positive multiple of {multiple}")
-        if steps < 1:
-            raise ValueError(f"num_inference_steps is {steps}, must be 1 or more")
-        if mask_strength < 0:
+        for name, count in counts.items():
+            if count < 1:
+                raise ValueError(f"{name} is {count}, must be 1 or more")
+        if not np.isfinite(guidance):
+            raise ValueError(f"guidance_scale is {guidance}, must be a finite number")
+        if not 0 <= mask_strength < np.inf:
             raise ValueError(f"mask_strength is {mask_strength}, must be 0 or more")
-        if mask_window is not None and not 1 >= mask_window[0] >= mask_window[1] >= 0:
-            raise ValueError(f"mask_window is {mask_window}, must be (t_high, t_low) with 1 >= t_high >= t_low >= 0")
+        if mask_window is not None and not (
+            len(mask_window) == 2 and 1 >= mask_window[0] >= mask_window[1] >= 0
+        ):
+            raise ValueError(
+                f"mask_window is {mask_window}, must be (t_high, t_low) with 1 >= t_high >= t_low >= 0"
+            )
         if output_type not in ("pil", "pt", "latent"):
             raise ValueError(f"output_type is {output_type!r}, must be 'pil', 'pt' or 'latent'")
 
@@ -265,7 +285,9 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         plain = [i for i, label_map in enumerate(label_maps) if label_map is None]
         branches = []
         if masked:
-            planes, present = region_planes([m for m in label_maps if m is not None], height=height, width=width)
+            planes, present = region_planes(
+                [m for m in label_maps if m is not None], height=height, width=width
+            )
             plane_KRNC = encode_planes(self.vae, planes.to(device), present.to(device)).to(dtype)
             context = self.transformer.prepare(
                 tokens_BLX[masked],
@@ -277,7 +299,9 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             )
             weights = torch.full((len(masked),), own_weight, device=device)
             row_K = torch.tensor(masked, device=device)
-            branches.append(_Branch(row_K, weights, context, self.mogle.experts(plane_KRNC), plane_KRNC[:, 0]))
+            branches.append(
+                _Branch(row_K, weights, context, self.mogle.experts(plane_KRNC), plane_KRNC[:, 0])
+            )
         caption = plain + [len(prompts)] * len(prompts) * guided
         if caption:
             context = self.transformer.prepare(
@@ -301,17 +325,19 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         return tokens.to(device, dtype), pooled.to(device, dtype)
 
     def _set_timesteps(self, steps: int, num_tokens: int, device: torch.device) -> None:
-        config = self.scheduler.config
-        if not config.get("use_dynamic_shifting", False):
-            self.scheduler.set_timesteps(steps, device=device)
+        config, mu = self.scheduler.config, None
+        if "sigmas" not in signature(self.scheduler.set_timesteps).parameters:
+            self.scheduler.set_timesteps(steps, device=device)  # a scheduler that divides time in its own way
             return
-        mu = resolution_mu(
-            num_tokens,
-            base_tokens=config["base_image_seq_len"],
-            max_tokens=config["max_image_seq_len"],
-            base_mu=config["base_shift"],
-            max_mu=config["max_shift"],
-        )
+        if config.get("use_dynamic_shifting", False):
+            mu = resolution_mu(
+                num_tokens,
+                base_tokens=config["base_image_seq_len"],
+                max_tokens=config["max_image_seq_len"],
+                base_mu=config["base_shift"],
+                max_mu=config["max_shift"],
+            )
+        # Equal steps: left to itself, Euler's scheduler spends the last one between t = 0.001 and 0.
         self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu, device=device)
 
     # -- every step ------------------------------------------------------------------------------------------
@@ -344,7 +370,10 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         unit_B3HW = (pixels / 2 + 0.5).clamp(0, 1)
         if output_type == "pt":
             return unit_B3HW
-        return [Image.fromarray(image) for image in (unit_B3HW * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()]
+        return [
+            Image.fromarray(image)
+            for image in (unit_B3HW * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        ]
 
 
 def _as_batch(
@@ -354,7 +383,7 @@ def _as_batch(
     given = {
         "prompt": [prompt] if prompt is None or isinstance(prompt, str) else list(prompt),
         "mask": list(mask) if isinstance(mask, list | tuple) else [mask],
-        "seed": [seed] if seed is None or isinstance(seed, int) else list(seed),
+        "seed": [seed] if seed is None or isinstance(seed, Integral) else list(seed),
     }
     sizes = {name: len(values) for name, values in given.items()}
     if latents is not None:
@@ -382,7 +411,7 @@ def _mask_weights(
     """How strongly each mask token takes part in attention, B x N, or None where all do fully."""
     strengths = torch.ones(19)
     for name, strength in (region_strength or {}).items():
-        if strength < 0:
+        if not 0 <= strength < np.inf:
             raise ValueError(f"region_strength of {name!r} is {strength}, must be 0 or more")
         strengths[region_id(name)] = strength
     if mask_strength == 1 and bool((strengths == 1).all()):

@@ -31,7 +31,12 @@ def shifted(t: Tensor, shift: float) -> Tensor:
 
 
 def resolution_mu(
-    num_tokens: int, *, base_tokens: int = 256, max_tokens: int = 4096, base_mu: float = 0.5, max_mu: float = 1.15
+    num_tokens: int,
+    *,
+    base_tokens: int = 256,
+    max_tokens: int = 4096,
+    base_mu: float = 0.5,
+    max_mu: float = 1.15,
 ) -> float:
     """Logarithm of the shift that FLUX gives to an image of so many tokens, linear between two anchors."""
     slope = (max_mu - base_mu) / (max_tokens - base_tokens)

@@ -1,8 +1,7 @@
 """The 19 regions of a face in the CelebAMask-HQ convention: ids, names, palette, other class orders.
 
-Sides. The convention's "left" is the left of the PICTURE, hence the person's right: FaRL builds its classes
-"rr, lr, rb, lb, re, le" (right ear, left ear, ...; the person's own sides) from the annotation files `l_ear,
-r_ear, l_brow, r_brow, l_eye, r_eye`, in that sequence. We keep the convention's names for its ids.
+Sides are the person's own: `left_eye` lies on the right of the picture (measured on the masks the models are
+trained on, where label 4 has its centre at 0.61 of the width and label 5 at 0.39).
 """
 
 import difflib
@@ -76,15 +75,15 @@ MIRRORED = _table(
 """The label every label becomes in a mirrored picture: eyes, brows and ears change sides."""
 
 # zllrunning/face-parsing.PyTorch, face_dataset.py (`atts`, counted from 1) and transform.py: the annotation
-# files in another sequence, so left and right are the convention's.
+# files in another sequence, so the sides are CelebAMask-HQ's.
 _FACE_PARSING_PYTORCH = (
     "background skin left_brow right_brow left_eye right_eye eye_glasses left_ear right_ear earring "
     "nose mouth upper_lip lower_lip neck necklace cloth hair hat"
 )
 # FacePerceiver/facer, facer/face_parsing/farl.py (`celebm/448`): "background, neck, face, cloth, rr, lr, rb,
-# lb, re, le, nose, imouth, llip, ulip, hair, eyeg, hat, earr, neck_l", the person's own sides; but in
-# FacePerceiver/FaRL, farl/datasets/celebamask_hq.py, "rr" is learnt from the files `l_ear`, and so on for
-# each pair: its right is the convention's left. Kartik-3004/SegFace, inference.py (read in the copy
+# lb, re, le, nose, imouth, llip, ulip, hair, eyeg, hat, earr, neck_l"; in FacePerceiver/FaRL,
+# farl/datasets/celebamask_hq.py, "rr" is learnt from the files `l_ear`, and so on for each pair, so its
+# "r" is the side of the picture and maps to our left. Kartik-3004/SegFace, inference.py (read in the copy
 # drew0523/SegFace): the same ids under the files' own names, "..., l_ear, r_ear, l_brow, r_brow, l_eye, ...".
 _FARL = (
     "background neck skin cloth left_ear right_ear left_brow right_brow left_eye right_eye "

@@ -5,6 +5,8 @@ Latents leave here shifted and scaled to about unit variance. Shapes: B batch, R
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers import AutoencoderDC, AutoencoderKL
 from torch import Tensor
@@ -28,14 +30,15 @@ def latent_channels(vae: Autoencoder) -> int:
 
 def encode(vae: Autoencoder, pixels_B3HW: Tensor) -> Tensor:
     """Latents B x C x H/8 x W/8 of pixels in [-1, 1]; a posterior's mode, so that nothing here is random."""
-    encoded = vae.encode(pixels_B3HW.to(vae.dtype))
+    encoded: Any = vae.encode(pixels_B3HW.to(vae.dtype))
     latents = encoded.latent if isinstance(vae, AutoencoderDC) else encoded.latent_dist.mode()
     return (latents - _shift(vae)) * vae.config["scaling_factor"]
 
 
 def decode(vae: Autoencoder, latents_BCHW: Tensor) -> Tensor:
     """Pixels B x 3 x 8H x 8W, about [-1, 1] (not clamped)."""
-    return vae.decode(latents_BCHW.to(vae.dtype) / vae.config["scaling_factor"] + _shift(vae)).sample
+    decoded: Any = vae.decode(latents_BCHW.to(vae.dtype) / vae.config["scaling_factor"] + _shift(vae))
+    return decoded.sample
 
 
 def encode_planes(vae: Autoencoder, planes_BR3HW: Tensor, present_BR: Tensor) -> Tensor:
@@ -44,7 +47,8 @@ def encode_planes(vae: Autoencoder, planes_BR3HW: Tensor, present_BR: Tensor) ->
     Source: Zou et al. 2025, arXiv:2509.00428, section 3 (each plane through the encoder of photographs).
     """
     blank = torch.full_like(planes_BR3HW[:1, 0], -1.0)
-    encoded = pack(torch.cat([encode(vae, chunk) for chunk in torch.cat([blank, planes_BR3HW[present_BR]]).split(64)]))
+    chunks = torch.cat([blank, planes_BR3HW[present_BR]]).split(64)
+    encoded = pack(torch.cat([encode(vae, chunk) for chunk in chunks]))
     tokens_BRNC = encoded[0].expand(*present_BR.shape, -1, -1).clone()
     tokens_BRNC[present_BR] = encoded[1:]
     return tokens_BRNC

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -24,13 +26,19 @@ _LORA_NAME = re.compile(r"(?:transformer\.)?(?P<path>.+)\.lora_(?P<half>[AB])\.w
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Tensors of a `.safetensors` file or of a released `.pt`, from which nothing but tensors is read."""
+    """Tensors of a `.safetensors` file or of a released `.pt`, from which nothing but tensors is read.
+
+    ValueError for any other file, FileNotFoundError for none.
+    """
     path = Path(path)
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    if path.suffix not in (".pt", ".pth"):
+    if path.suffix not in (".safetensors", ".pt", ".pth"):
         raise ValueError(f"{path}: weights must be a .safetensors or a released .pt file")
-    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, UnpicklingError, EOFError, RuntimeError) as error:
+        raise ValueError(f"{path}: damaged, or holds something else than tensors") from error
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise ValueError(f"{path}: holds no plain dictionary of tensors")
     return tensors
@@ -84,7 +92,8 @@ def load_released_mogle(path: str | Path, *, gate_time_scale: float) -> MoGLE:
 def load_released_lora(transformer: FaceMoGLETransformer, path: str | Path) -> None:
     """Give the transformer the mask adapters of a released `pytorch_lora_weights.safetensors`.
 
-    ValueError for a name that is no adapter, for layers left without one, or for mixed ranks.
+    ValueError for a name that is no adapter, for layers left without one, for other sizes and for mixed
+    ranks; the transformer is then as it was.
     """
     state: dict[str, Tensor] = {}
     ranks: set[int] = set()
@@ -97,10 +106,14 @@ def load_released_lora(transformer: FaceMoGLETransformer, path: str | Path) -> N
         state[f"{half}.{MaskAdapters.key(match['path'])}.weight"] = tensor
     if len(ranks) != 1:
         raise ValueError(f"{path}: adapters of one rank are needed, found ranks {sorted(ranks)}")
-    transformer.add_mask_adapters(ranks.pop())
-    assert transformer.mask_adapters is not None
-    expected = set(transformer.mask_adapters.state_dict())
-    if different := sorted(expected ^ set(state)):
+    rank = ranks.pop()
+    expected = MaskAdapters(transformer.adapted_layers(), rank).state_dict()
+    if different := sorted(expected.keys() ^ state.keys()):
         state_of = "missing" if different[0] in expected else "unexpected"
         raise ValueError(f"{path}: {state_of} adapter {different[0]!r}, {len(different)} in all")
+    for name, tensor in state.items():
+        if tensor.shape != (needed := expected[name].shape):
+            raise ValueError(f"{path}: {name!r} is {tuple(tensor.shape)}, the layer needs {tuple(needed)}")
+    transformer.add_mask_adapters(rank)
+    assert transformer.mask_adapters is not None
     transformer.mask_adapters.load_state_dict(state, strict=True)

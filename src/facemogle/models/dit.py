@@ -6,13 +6,20 @@ Shapes: B batch, L caption tokens, N image tokens, M mask tokens (0 or N), T = L
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
-from diffusers import FluxTransformer2DModel
+from diffusers import FluxTransformer2DModel, ModelMixin  # noqa: F401 - diffusers looks here for how to load us
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.embeddings import apply_rotary_emb
+from diffusers.models.transformers.transformer_flux import (
+    FluxAttention,
+    FluxSingleTransformerBlock,
+    FluxTransformerBlock,
+)
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention, silu
 
@@ -45,9 +52,9 @@ class RequestContext:
 class FaceMoGLETransformer(FluxTransformer2DModel):
     """FLUX whose image-side weights also carry the tokens of a mask, with adapters for those tokens alone.
 
-    Mask tokens share the position ids of their image tokens, are modulated with time 0, and pass through every
-    layer in the same matrix product as the image tokens. Without a mask and adapters this is FLUX itself.
-    `mask_lora_rank` 0 means no adapters.
+    Mask tokens share the position ids of their image tokens, are modulated with time 0, and pass through
+    every layer in the same matrix product as the image tokens. Without a mask and adapters this is FLUX
+    itself. `mask_lora_rank` 0 means no adapters.
     """
 
     @register_to_config
@@ -85,22 +92,28 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
 
     def add_mask_adapters(self, rank: int) -> None:
         """Give the mask stream fresh adapters, which add nothing until trained or loaded."""
-        self.mask_adapters = MaskAdapters(self._adapted_layers(), rank).to(self.device, self.dtype)
+        self.mask_adapters = MaskAdapters(self.adapted_layers(), rank).to(self.device, self.dtype)
         self.register_to_config(mask_lora_rank=rank)
 
-    def _adapted_layers(self) -> Iterator[tuple[str, nn.Linear]]:
+    def adapted_layers(self) -> Iterator[tuple[str, nn.Linear]]:
+        """The layers that adapters go with, by their paths."""
         paths = ["x_embedder"]
-        paths += [f"transformer_blocks.{i}.{p}" for i in range(len(self.transformer_blocks)) for p in _DOUBLE_ADAPTED]
+        paths += [
+            f"transformer_blocks.{i}.{p}"
+            for i in range(len(self.transformer_blocks))
+            for p in _DOUBLE_ADAPTED
+        ]
         paths += [
             f"single_transformer_blocks.{i}.{p}"
             for i in range(len(self.single_transformer_blocks))
             for p in _SINGLE_ADAPTED
         ]
         for path in paths:
-            yield path, self.get_submodule(path)  # type: ignore[misc]
+            yield path, cast(nn.Linear, self.get_submodule(path))
 
     # -- once per request ------------------------------------------------------------------------------------
 
+    @apply_forward_hook  # an offloaded transformer comes to the device for this, not for `forward` alone
     def prepare(
         self,
         prompt_BLX: Tensor,
@@ -114,8 +127,8 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
     ) -> RequestContext:
         """Do the time-free work: caption tokens, rotary tables, modulation of mask tokens, attention bias.
 
-        mask_weight_BN >= 0 scales how strongly each mask token and all other tokens attend to one another; its
-        logarithm is added to their attention scores, both ways. 0 cuts a token off.
+        mask_weight_BN >= 0 scales how strongly each mask token and all other tokens attend to one another;
+        its logarithm is added to their attention scores, both ways. 0 cuts a token off.
         """
         ids = position_ids(rows, columns).to(prompt_BLX.device)
         text_ids = ids.new_zeros(prompt_BLX.shape[1], 3)
@@ -125,7 +138,10 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
             return context
         emb_BD = self._time_embedding(torch.zeros_like(pooled_BP[:, 0]), context)
         modulation = {}
-        for kind, norm in (("transformer_blocks", "norm1.linear"), ("single_transformer_blocks", "norm.linear")):
+        for kind, norm in (
+            ("transformer_blocks", "norm1.linear"),
+            ("single_transformer_blocks", "norm.linear"),
+        ):
             for i in range(len(getattr(self, kind))):
                 path = f"{kind}.{i}.{norm}"
                 modulation[path] = self.get_submodule(path)(emb_BD) + self._adapter(path, emb_BD)
@@ -139,7 +155,7 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride] - conditions come prepared, see above
         self, latents_BNC: Tensor, t_B: Tensor, context: RequestContext, condition_BNC: Tensor | None = None
     ) -> Tensor:
-        """Velocity B x N x C of packed latents at t in [0, 1]; condition_BNC are the mixed mask tokens, if any.
+        """Velocity B x N x C of packed latents at t in [0, 1]; condition_BNC are the mask tokens, if any.
 
         ValueError if condition tokens are given without, or missing with, a context prepared for a mask.
         """
@@ -168,9 +184,9 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         temb_BD = self.time_text_embed(*times, pooled)
         return silu(temb_BD) if activated else temb_BD
 
-    def _run(self, block, *args):
+    def _run(self, block: Callable[..., Any], *args: Any) -> Any:
         if torch.is_grad_enabled() and self.gradient_checkpointing:
-            return self._gradient_checkpointing_func(block, *args)
+            return cast(Callable[..., Any], self._gradient_checkpointing_func)(block, *args)
         return block(*args)
 
     def _adapter(self, path: str, x: Tensor) -> Tensor | float:
@@ -183,8 +199,10 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
             y_BTD[:, -num_mask:] += self._adapter(path, x_BTD[:, -num_mask:])
         return y_BTD
 
-    def _modulation(self, path: str, emb_BD: Tensor, context: RequestContext, num_tokens: int) -> tuple[Tensor, ...]:
-        """Shifts, scales and gates D wide, for each token: image and text ones with t, mask ones with time 0."""
+    def _modulation(
+        self, path: str, emb_BD: Tensor, context: RequestContext, num_tokens: int
+    ) -> tuple[Tensor, ...]:
+        """Shifts, scales and gates D wide, for each token: with t, but with time 0 for those of the mask."""
         with_t = self.get_submodule(path)(emb_BD)[:, None]
         if context.mask_modulation is not None:
             num_mask = context.num_mask_tokens
@@ -194,7 +212,7 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         return with_t.split(emb_BD.shape[-1], dim=-1)
 
     def _heads(self, block_path: str, x_BTD: Tensor, num_mask: int) -> list[Tensor]:
-        attn = self.get_submodule(f"{block_path}.attn")
+        attn = cast(FluxAttention, self.get_submodule(f"{block_path}.attn"))
         q, k, v = (
             self._linear(f"{block_path}.attn.{name}", x_BTD, num_mask).unflatten(-1, (attn.heads, -1))
             for name in ("to_q", "to_k", "to_v")
@@ -205,7 +223,7 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         self, index: int, text_BLD: Tensor, x_BND: Tensor, emb_BD: Tensor, context: RequestContext
     ) -> tuple[Tensor, Tensor]:
         path, num_mask = f"transformer_blocks.{index}", context.num_mask_tokens
-        block = self.transformer_blocks[index]
+        block = cast(FluxTransformerBlock, self.transformer_blocks[index])
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = self._modulation(
             f"{path}.norm1.linear", emb_BD, context, x_BND.shape[1]
         )
@@ -231,20 +249,24 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         text_hidden = block.norm2_context(text_BLD) * (1 + t_mlp_scale) + t_mlp_shift
         return text_BLD + t_mlp_gate * block.ff_context(text_hidden), x_BND
 
-    def _single_block(self, index: int, tokens_BTD: Tensor, emb_BD: Tensor, context: RequestContext) -> Tensor:
+    def _single_block(
+        self, index: int, tokens_BTD: Tensor, emb_BD: Tensor, context: RequestContext
+    ) -> Tensor:
         path, num_mask = f"single_transformer_blocks.{index}", context.num_mask_tokens
-        block = self.single_transformer_blocks[index]
+        block = cast(FluxSingleTransformerBlock, self.single_transformer_blocks[index])
         shift, scale, gate = self._modulation(f"{path}.norm.linear", emb_BD, context, tokens_BTD.shape[1])
         normed = block.norm.norm(tokens_BTD) * (1 + scale) + shift
         hidden = block.act_mlp(self._linear(f"{path}.proj_mlp", normed, num_mask))
         attended = _attention(self._heads(path, normed, num_mask), context)
-        return tokens_BTD + gate * self._linear(f"{path}.proj_out", torch.cat([attended, hidden], dim=-1), num_mask)
+        return tokens_BTD + gate * self._linear(
+            f"{path}.proj_out", torch.cat([attended, hidden], dim=-1), num_mask
+        )
 
 
 def _attention(heads: list[Tensor], context: RequestContext) -> Tensor:
     """Joint attention of all streams; q, k and v are B x T x heads x width."""
     q, k, v = heads
-    q, k = (apply_rotary_emb(x, context.rotary, sequence_dim=1) for x in (q, k))
+    q, k = (cast(Tensor, apply_rotary_emb(x, cast(Any, context.rotary), sequence_dim=1)) for x in (q, k))
     out = scaled_dot_product_attention(
         q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=context.attention_bias
     )

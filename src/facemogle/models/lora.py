@@ -1,4 +1,4 @@
-"""Low-rank adapters that act on the mask tokens only. Source: Zou et al. 2025, arXiv:2509.00428, section 4."""
+"""Low-rank adapters that act on the mask tokens only, after Zou et al. 2025, arXiv:2509.00428, section 4."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class MaskAdapters(nn.Module):
-    """One rank-r pair per adapted linear layer, by the layer's path; alpha equals the rank, so the scale is 1."""
+    """One rank-r pair per adapted linear layer, by the layer's path; alpha is the rank, so the scale is 1."""
 
     def __init__(self, layers: Iterable[tuple[str, nn.Linear]], rank: int):
         super().__init__()

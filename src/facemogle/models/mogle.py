@@ -1,23 +1,31 @@
 """Mixture of global and local experts: condition tokens from the planes of a mask.
 
-Source: Zou et al. 2025, arXiv:2509.00428, section 3. Shapes: B batch, R planes (0 the whole mask, then one per
-region), N tokens, C channels, E expert width.
+Source: Zou et al. 2025, arXiv:2509.00428, section 3. Shapes: B batch, R planes (0 the whole mask, then one
+per region), N tokens, C channels, E expert width.
 """
 
 from __future__ import annotations
 
 import math
-from typing import get_args, Literal
+from typing import Literal, get_args
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
 Variant = Literal[
-    "full", "global_only", "local_only", "static_gate", "scalar_gate", "expert_mean", "gate_only", "plane_mean"
+    "full",
+    "global_only",
+    "local_only",
+    "static_gate",
+    "scalar_gate",
+    "expert_mean",
+    "gate_only",
+    "plane_mean",
 ]
 _TIME_FEATURES = 64
 
@@ -31,8 +39,8 @@ class MoGLE(ModelMixin, ConfigMixin):
     `expert_mean` (experts without gate, averaged); `gate_only` (the gate weighs the planes themselves);
     `plane_mean` (neither: the planes averaged).
 
-    gate_time_scale multiplies t in [0, 1] before the gate's embedding: 1 for weights trained here, 1000 for what
-    the released sampling code feeds (see the docstring of `FaceMoGLEPipeline.from_flux`).
+    gate_time_scale multiplies t in [0, 1] before the gate's embedding: 1 for weights trained here, 1000 for
+    what the released sampling code feeds (see the docstring of `FaceMoGLEPipeline.from_flux`).
     """
 
     @register_to_config
@@ -61,6 +69,7 @@ class MoGLE(ModelMixin, ConfigMixin):
         self.gate_in = nn.Linear(channels, gate_width)
         self.gate_out = nn.Linear(gate_width, num_regions)
 
+    @apply_forward_hook  # offloaded modules come to the device for this, not for `forward` alone
     def experts(self, plane_BRNC: Tensor) -> Tensor:
         """What the mixture draws from, B x R x N x C: free of time and noise, so once per request.
 
@@ -76,6 +85,7 @@ class MoGLE(ModelMixin, ConfigMixin):
         mixed = torch.baddbmm(self.expert_out_bias_R1C, hidden, self.expert_out_REC)
         return mixed.view(R, B, N, C).transpose(0, 1)
 
+    @apply_forward_hook
     def gate(self, global_BNC: Tensor, latents_BNC: Tensor, t_B: Tensor) -> Tensor:
         """Weights of the experts, B x N x R, summing to 1 over R; t in [0, 1].
 

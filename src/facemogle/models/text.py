@@ -21,9 +21,9 @@ def encode_captions(
 ) -> tuple[Tensor, Tensor]:
     """Token embeddings B x L x X and one pooled embedding B x P a caption.
 
-    As in FLUX, tokens come from the T5 encoder over a padded sequence (L is max_sequence_length, at most what the
-    tokenizer was made for) and the pooled embedding from CLIP. Without CLIP, as in the mini model, the pooled
-    embedding is the mean over the caption's own tokens.
+    As in FLUX, tokens come from the T5 encoder over a padded sequence (L is max_sequence_length, at most what
+    the tokenizer was made for) and the pooled embedding from CLIP. Without CLIP, as in the mini model, the
+    pooled embedding is the mean over the caption's own tokens.
     """
     ids, attended = tokenize(tokenizer_2, captions, max_sequence_length)
     tokens_BLX = text_encoder_2(ids.to(text_encoder_2.device))[0]
@@ -33,7 +33,9 @@ def encode_captions(
     return tokens_BLX, text_encoder(clip_ids.to(text_encoder.device)).pooler_output
 
 
-def tokenize(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str], max_length: int) -> tuple[Tensor, Tensor]:
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase, captions: Sequence[str], max_length: int
+) -> tuple[Tensor, Tensor]:
     """Ids and attention mask, both B x L, padded and cut to one fixed length."""
     length = min(max_length, tokenizer.model_max_length)
     encoded = tokenizer(
