@@ -1,4 +1,4 @@
-"""Reading face sets: a folder or a tar file with `face/K.jpg`, and where known `mask/K.png` and `attributes.jsonl`."""
+"""Reading face sets: a folder or tar file with `face/K.jpg`, perhaps `mask/K.png` and `attributes.jsonl`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FaceRecord:
 
     @property
     def split(self) -> str:
-        """`train` or `validation`, by a hash of the photograph, so that it never depends on order or names."""
+        """`train` or `validation`, by a hash of the photograph: neither order nor names change it."""
         draw = int.from_bytes(hashlib.sha256(self.photo_bytes).digest()[:4], "big") / 2**32
         return "validation" if draw < VALIDATION_SHARE else "train"
 
@@ -69,7 +69,9 @@ def read_faces(sources: Iterable[str | Path]) -> Iterator[FaceRecord]:
 def _tar_files(path: Path) -> dict[str, bytes]:
     with tarfile.open(path) as archive:
         members = (member for member in archive if member.isfile())
-        return {m.name.removeprefix("./"): stream.read() for m in members if (stream := archive.extractfile(m))}
+        return {
+            m.name.removeprefix("./"): stream.read() for m in members if (stream := archive.extractfile(m))
+        }
 
 
 def _folder_files(folder: Path) -> dict[str, bytes]:

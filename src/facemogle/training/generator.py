@@ -5,6 +5,7 @@ Shapes: B batch, R planes, N tokens, C channels, L caption tokens, K captions a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,10 +20,10 @@ from facemogle.models.text import masked_mean
 
 @dataclass(frozen=True)
 class GeneratorObjective:
-    """Probabilities of leaving a condition out, shift of the drawn times, and the precision of the products.
+    """How conditions are dropped, which times are drawn, and the precision of the products.
 
-    With `mask_drop` the whole mask is left out, with `plane_drop` each local plane is made blank, with
-    `caption_drop` the caption becomes empty, with `both_drop` mask and caption go.
+    Of the faces that have a mask, `mask_drop` are shown without it and `both_drop` without mask and caption;
+    `caption_drop` of all captions become empty; each local plane is made blank with `plane_drop`.
     """
 
     caption_drop: float = 0.15
@@ -38,8 +39,8 @@ class GeneratorObjective:
 class LatentFaces:
     """Faces as the generator learns them.
 
-    latents_FNC of every face (mirrored ones are faces of their own); ids_FKL and attended_FKL of K captions each,
-    or empty captions; plane_of_F gives the row in planes_MRNC of a face's mask, or -1.
+    latents_FNC of every face (mirrored ones are faces of their own); ids_FKL and attended_FKL of K captions
+    each, or empty captions; plane_of_F gives the row in planes_MRNC of a face's mask, or -1.
     """
 
     latents_FNC: Tensor
@@ -70,12 +71,23 @@ class GeneratorModel(nn.Module):
         self.text_encoder_2, self.mogle, self.transformer = text_encoder_2, mogle, transformer
 
     def forward(
-        self, noisy_BNC: Tensor, t_B: Tensor, ids_BL: Tensor, attended_BL: Tensor, planes_BRNC: Tensor | None, rows: int
+        self,
+        noisy_BNC: Tensor,
+        t_B: Tensor,
+        ids_BL: Tensor,
+        attended_BL: Tensor,
+        planes_BRNC: Tensor | None,
+        rows: int,
     ) -> Tensor:
         tokens_BLX = self.text_encoder_2(ids_BL)[0]
         pooled_BX = masked_mean(tokens_BLX, attended_BL)
         context = self.transformer.prepare(
-            tokens_BLX, pooled_BX, None, rows=rows, columns=noisy_BNC.shape[1] // rows, mask=planes_BRNC is not None
+            tokens_BLX,
+            pooled_BX,
+            None,
+            rows=rows,
+            columns=noisy_BNC.shape[1] // rows,
+            mask=planes_BRNC is not None,
         )
         condition = None if planes_BRNC is None else self.mogle(planes_BRNC, noisy_BNC, t_B)
         return self.transformer(noisy_BNC, t_B, context, condition)
@@ -84,66 +96,80 @@ class GeneratorModel(nn.Module):
 class GeneratorTask:
     """A step draws `masked_share` of its batch from faces with a mask, the rest from the others.
 
-    Rows that keep their mask and rows that do not go through the model apart, so that the latter cost no mask
-    tokens.
+    How many rows show a mask is fixed by the batch size, not drawn: rows with and without mask go through the
+    model apart, so that the latter cost no mask tokens and shapes stay the same from step to step.
     """
 
     def __init__(
-        self, model: GeneratorModel, faces: LatentFaces, held_out: LatentFaces, *, objective: GeneratorObjective
+        self,
+        model: GeneratorModel,
+        faces: LatentFaces,
+        held_out: LatentFaces,
+        *,
+        objective: GeneratorObjective,
+        compiled: bool = False,
     ):
-        self.model: nn.Module = model
+        self.model = model
         self.faces, self.held_out, self.objective = faces, held_out, objective
         self.rows = round(faces.latents_FNC.shape[1] ** 0.5)
+        self._forward = torch.compile(model) if compiled else model
 
     def loss(self, generator: torch.Generator, batch_size: int) -> dict[str, Tensor]:
+        """Mean squared velocity error of a drawn batch, Zou et al. 2025, arXiv:2509.00428, section 5."""
         num_masked = round(batch_size * self.objective.masked_share)
         pools = ((self.faces.with_mask, num_masked), (self.faces.without_mask, batch_size - num_masked))
-        picked = torch.cat(
-            [pool[torch.randint(len(pool), (count,), generator=generator)] for pool, count in pools if count]
-        )
-        errors, masked = self._errors(self.model, self.faces, picked, generator)
-        terms = {"loss": errors.mean()}
-        terms |= {"loss_mask": errors[masked].mean().detach(), "loss_no_mask": errors[~masked].mean().detach()}
-        return terms
+        picked = [
+            pool[torch.randint(len(pool), (count,), generator=generator)] for pool, count in pools if count
+        ]
+        errors, num_shown = self._errors(self._forward, self.faces, torch.cat(picked), num_masked, generator)
+        terms = {"loss": errors.mean(), "loss_no_mask": errors[num_shown:].detach().mean()}
+        return terms | ({"loss_mask": errors[:num_shown].detach().mean()} if num_shown else {})
 
     def _errors(
-        self, model: nn.Module, faces: LatentFaces, picked: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Mean squared error of each picked face and whether its mask was shown."""
-        weights = self.objective
-        B = len(picked)
+        self,
+        model: Callable[..., Tensor],
+        faces: LatentFaces,
+        picked: Tensor,
+        num_masked: int,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, int]:
+        """Squared error of each picked face, those with a mask first; and how many of them were shown it."""
+        drops = self.objective
+        B, hidden = len(picked), drops.mask_drop + drops.both_drop
+        num_shown = round(num_masked * (1 - hidden))
         clean = faces.latents_FNC[picked].float()
         noise = torch.randn(clean.shape, generator=generator)
-        t_B = draw_times(B, generator, shift=weights.time_shift)
-        which = torch.randint(faces.ids_FKL.shape[1], (B,), generator=generator)
-        both, caption, mask = torch.rand(3, B, generator=generator)
-        no_caption = (both < weights.both_drop) | (caption < weights.caption_drop)
-        masked = (faces.plane_of_F[picked] >= 0) & (both >= weights.both_drop) & (mask >= weights.mask_drop)
-        ids = torch.where(no_caption[:, None], faces.empty_ids_L, faces.ids_FKL[picked, which])
-        attended = torch.where(no_caption[:, None], faces.empty_attended_L, faces.attended_FKL[picked, which])
+        t_B = draw_times(B, generator, shift=drops.time_shift)
         noisy = noised(clean, noise, t_B)
-        velocity = torch.empty_like(clean)
-        for rows in (masked, ~masked):
-            if not rows.any():
-                continue
-            planes = None
-            if rows is masked:
-                planes = faces.planes_MRNC[faces.plane_of_F[picked[rows]]].float()
-                dropped = torch.rand(planes.shape[:2], generator=generator) < weights.plane_drop
-                dropped[:, 0] = False
-                planes[dropped] = faces.blank_NC
-            with torch.autocast("cpu", torch.bfloat16, enabled=weights.bfloat16):
-                made = model(noisy[rows], t_B[rows], ids[rows], attended[rows], planes, self.rows)
-            velocity[rows] = made.float()
-        return (velocity - velocity_target(clean, noise)).square().mean(dim=(1, 2)), masked
+        caption_drop = torch.full((B,), drops.caption_drop)
+        caption_drop[num_shown:num_masked] = drops.both_drop / hidden if hidden else 0.0
+        caption_drop[num_masked:] += drops.both_drop
+        empty = (torch.rand(B, generator=generator) < caption_drop)[:, None]
+        which = torch.randint(faces.ids_FKL.shape[1], (B,), generator=generator)
+        ids = torch.where(empty, faces.empty_ids_L, faces.ids_FKL[picked, which])
+        attended = torch.where(empty, faces.empty_attended_L, faces.attended_FKL[picked, which])
+        planes = faces.planes_MRNC[faces.plane_of_F[picked[:num_shown]]].float()
+        blank = torch.rand(planes.shape[:2], generator=generator) < drops.plane_drop
+        blank[:, 0] = False
+        planes[blank] = faces.blank_NC.float()
+        velocity = []
+        for part, shown in ((slice(0, num_shown), planes), (slice(num_shown, B), None)):
+            if len(t_B[part]):
+                with torch.autocast("cpu", torch.bfloat16, enabled=drops.bfloat16):
+                    velocity.append(
+                        model(noisy[part], t_B[part], ids[part], attended[part], shown, self.rows)
+                    )
+        error = torch.cat(velocity).float() - velocity_target(clean, noise)
+        return error.square().mean(dim=(1, 2)), num_shown
 
     @torch.no_grad()
-    def validate(self, model: nn.Module) -> dict[str, float]:
+    def validate(self, model: GeneratorModel) -> dict[str, float]:
         """Loss on held-out faces at fixed noise, times and drops."""
         generator = torch.Generator().manual_seed(0)
-        indices = torch.arange(len(self.held_out.latents_FNC))
-        errors, masked = zip(
-            *(self._errors(model, self.held_out, chunk, generator) for chunk in indices.split(64)), strict=True
-        )
-        error, mask = torch.cat(errors), torch.cat(masked)
-        return {"validation_mask": error[mask].mean().item(), "validation_no_mask": error[~mask].mean().item()}
+        sums: dict[str, list[Tensor]] = {"validation_mask": [], "validation_no_mask": []}
+        for pool, masked in ((self.held_out.with_mask, True), (self.held_out.without_mask, False)):
+            for picked in pool.split(64):
+                errors, shown = self._errors(model, self.held_out, picked, len(picked) * masked, generator)
+                sums["validation_mask"].append(errors[:shown])
+                sums["validation_no_mask"].append(errors[shown:])
+        return {name: torch.cat(parts).mean().item() for name, parts in sums.items() if parts}

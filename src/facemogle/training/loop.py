@@ -1,4 +1,4 @@
-"""The training loop every model shares: stateless randomness, atomic checkpoints, resume, stop on a signal."""
+"""The training loop all models share: stateless randomness, atomic checkpoints, resume, stop on a signal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 import torch
 from safetensors import safe_open
@@ -19,10 +19,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+Model = TypeVar("Model", bound=nn.Module)
+
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long to train and how fast to learn; `steps` fixes the learning-rate curve, `minutes` only pauses it."""
+    """How long and how fast to learn; `steps` fixes the learning-rate curve, `minutes` only pauses it."""
 
     steps: int
     batch_size: int
@@ -43,16 +45,16 @@ class Schedule:
         return min(warm, cool, 1.0)
 
 
-class Task(Protocol):
+class Task(Protocol[Model]):
     """What the loop trains: a model, a loss on a drawn batch, and held-out figures."""
 
-    model: nn.Module
+    model: Model
 
     def loss(self, generator: torch.Generator, batch_size: int) -> dict[str, Tensor]:
         """Terms of the loss on a batch drawn from the generator; `loss` is the one minimised."""
         ...
 
-    def validate(self, model: nn.Module) -> dict[str, float]:
+    def validate(self, model: Model) -> dict[str, float]:
         """Held-out figures of the given (averaged) model, with fixed randomness."""
         ...
 
@@ -63,16 +65,18 @@ def step_generator(seed: int, step: int) -> torch.Generator:
 
 
 def train(
-    task: Task,
+    task: Task[Model],
     optimizers: list[torch.optim.Optimizer],
     schedule: Schedule,
     run: Path,
     *,
     report: Callable[[dict], None] = lambda row: None,
 ) -> int:
-    """Train until `steps`, `minutes` or a SIGINT/SIGTERM, resuming what `run` holds; return the step reached."""
+    """Train until `steps`, `minutes` or a signal, resuming what `run` holds; return the step reached."""
     run.mkdir(parents=True, exist_ok=True)
-    averaged = AveragedModel(task.model, multi_avg_fn=get_ema_multi_avg_fn(schedule.ema_decay), use_buffers=True)
+    averaged = AveragedModel(
+        task.model, multi_avg_fn=get_ema_multi_avg_fn(schedule.ema_decay), use_buffers=True
+    )
     base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     step = load_checkpoint(run, task.model, averaged, optimizers)
     start = saved = time.monotonic()
@@ -98,7 +102,7 @@ def train(
                 row = {"step": step, **{k: v.item() for k, v in terms.items()}, "gradient_norm": norm.item()}
                 row["samples_per_second"] = (step - first) * schedule.batch_size / (now - start)
                 if step % schedule.validate_every == 0 or done:
-                    row |= task.validate(averaged.module)
+                    row |= task.validate(cast(Model, averaged.module))
                 with (run / "log.jsonl").open("a") as log:
                     log.write(json.dumps(row) + "\n")
                 report(row)
@@ -113,7 +117,7 @@ def train(
 def save_checkpoint(
     run: Path, step: int, model: nn.Module, averaged: AveragedModel, optimizers: list[torch.optim.Optimizer]
 ) -> None:
-    """Write `run/checkpoint` whole or not at all: a temporary folder, flushed, then renamed over the old one."""
+    """Write `run/checkpoint` whole or not at all: a temporary folder, flushed, then renamed."""
     temporary, final, old = run / "checkpoint.tmp", run / "checkpoint", run / "checkpoint.old"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
@@ -154,8 +158,15 @@ def load_checkpoint(
                 owner, index, name = key.split(".")
                 if int(owner) == which:
                     state.setdefault(int(index), {})[name] = file.get_tensor(key)
-            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            optimizer.load_state_dict(
+                {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+            )
     return step
+
+
+def averaged_weights(run: Path) -> dict[str, Tensor]:
+    """The moving average of the weights in the run's last checkpoint, under the model's own names."""
+    return read_tensors(run / "checkpoint" / "averaged.safetensors")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -172,7 +183,10 @@ def _owned(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _stop_requested() -> Iterator[Callable[[], bool]]:
     """A function that says whether SIGINT or SIGTERM came; the running step is finished and saved first."""
     seen: list[int] = []
-    before = {s: signal.signal(s, lambda number, frame: seen.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        s: signal.signal(s, lambda number, frame: seen.append(number))
+        for s in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield lambda: bool(seen)
     finally:

@@ -1,4 +1,4 @@
-"""Perceptual distance on SqueezeNet features, after Zhang et al. 2018 (arXiv:1801.03924) with uniform weights."""
+"""Perceptual distance on SqueezeNet features, Zhang et al. 2018 (arXiv:1801.03924), uniform weights."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class _Fire(nn.Module):
 
 class PerceptualDistance(nn.Module):
     """Mean squared distance of channel-normalised features of two image batches, B x 3 x H x W in [-1, 1]."""
+
+    bgr_mean: Tensor
 
     def __init__(self):
         super().__init__()

@@ -1,0 +1,225 @@
+"""`facemogle train`: the models from photographs. Runs resume where they stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:  # the heavy imports happen inside the commands, so that help and errors come at once
+    from diffusers import AutoencoderDC
+    from transformers import PreTrainedTokenizerFast
+
+    from facemogle.training.generator import GeneratorModel, LatentFaces
+    from facemogle.training.latent_cache import Face
+
+app = typer.Typer(help="Train the models on your own data.", no_args_is_help=True)
+
+Sources = Annotated[
+    list[Path], typer.Option("--data", help="Folder or tar file with face/, mask/, attributes.jsonl.")
+]
+Run = Annotated[Path, typer.Option("--out", help="Folder of the run; an interrupted run there is resumed.")]
+Steps = Annotated[int, typer.Option(help="Length of the run, which sets the learning-rate curve.")]
+Minutes = Annotated[float | None, typer.Option(help="Pause after so long; the next call goes on.")]
+Batch = Annotated[int, typer.Option(help="Samples a step.")]
+Rate = Annotated[float, typer.Option("--learning-rate", help="Peak learning rate.")]
+Seed = Annotated[int, typer.Option(help="Fixes weights, order and noise.")]
+BFloat16 = Annotated[bool, typer.Option(help="Matrix products in bfloat16; needs hardware that has it.")]
+
+
+@app.command()
+def autoencoder(
+    data: Sources,
+    out: Run,
+    steps: Steps = 5000,
+    minutes: Minutes = None,
+    batch: Batch = 16,
+    learning_rate: Rate = 1.5e-3,
+    seed: Seed = 0,
+    bfloat16: BFloat16 = False,
+    crop: Annotated[int, typer.Option(help="Side of the training crops in pixels.")] = 64,
+    perceptual: Annotated[
+        Path | None, typer.Option(help="SqueezeNet weights (.safetensors) for a sharper loss.")
+    ] = None,
+    latent_noise: Annotated[float, typer.Option(help="Noise on latents while the decoder learns.")] = 0.05,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Go on from this autoencoder; trains its decoder only.")
+    ] = None,
+) -> None:
+    """Train the 8x autoencoder; writes OUT/autoencoder."""
+    import numpy as np
+    import torch
+    from diffusers import AutoencoderDC
+
+    from facemogle.core.label_map import region_planes
+    from facemogle.data.layouts import read_faces
+    from facemogle.models.mini import SIZE, mini_autoencoder
+    from facemogle.training.autoencoder import AutoencoderObjective, AutoencoderTask, standardise
+    from facemogle.training.loop import Schedule, averaged_weights, train
+    from facemogle.training.perceptual import PerceptualDistance
+
+    photos: dict[str, list[np.ndarray]] = {"train": [], "validation": []}
+    planes = []
+    for record in read_faces(data):
+        photos[record.split].append(record.photo(SIZE))
+        label_map = record.label_map() if record.split == "train" else None
+        if label_map is not None:
+            pixels, present = region_planes([label_map], height=SIZE, width=SIZE)
+            planes += [
+                ((p + 1) * 127.5).round().byte() for p in pixels[present][:: max(1, int(present.sum()) - 1)]
+            ]
+    train_N3HW, held_out_N3HW = (torch.from_numpy(np.stack(photos[split])).movedim(-1, 1) for split in photos)
+    torch.manual_seed(seed)
+    model = mini_autoencoder() if start is None else AutoencoderDC.from_pretrained(start)
+    model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - diffusers hides the signature
+    task = AutoencoderTask(
+        model,
+        train_N3HW,
+        torch.stack(planes) if planes else train_N3HW[:0],
+        held_out_N3HW[:128],
+        objective=AutoencoderObjective(
+            crop=crop, bfloat16=bfloat16, latent_noise=latent_noise, decoder_only=start is not None
+        ),
+        perceptual=None if perceptual is None else PerceptualDistance.load(perceptual),
+    )
+    optimizer = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad],
+        lr=learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=1e-4,
+    )
+    schedule = Schedule(steps=steps, batch_size=batch, minutes=minutes, ema_decay=0.998, seed=seed)
+    train(task, [optimizer], schedule, out, report=_report)
+    model.load_state_dict(averaged_weights(out), strict=True)
+    if start is None:
+        standardise(model, train_N3HW[:2048])
+    model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue] - as above
+    model.save_pretrained(out / "autoencoder")
+    typer.echo(f"wrote {out / 'autoencoder'}")
+
+
+@app.command()
+def generator(
+    data: Sources,
+    autoencoder: Annotated[Path, typer.Option(help="Folder of a trained autoencoder.")],
+    out: Run,
+    steps: Steps = 5000,
+    minutes: Minutes = None,
+    batch: Batch = 32,
+    learning_rate: Rate = 2e-3,
+    seed: Seed = 0,
+    bfloat16: BFloat16 = False,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the model: a slow start, then faster.")
+    ] = False,
+    captions: Annotated[int, typer.Option(help="Captions written for each face with attributes.")] = 16,
+) -> None:
+    """Train caption encoder, MoGLE and transformer; writes OUT/pipeline, which `generate --model` takes."""
+    import torch
+    from diffusers import AutoencoderDC
+
+    from facemogle.data.captions import caption_words
+    from facemogle.models.mini import mini_mogle, mini_text_encoder, mini_transformer
+    from facemogle.models.tokenizer import build_tokenizer
+    from facemogle.training.generator import GeneratorModel, GeneratorObjective, GeneratorTask
+    from facemogle.training.latent_cache import cached_faces, encode_faces
+    from facemogle.training.loop import Schedule, averaged_weights, train
+
+    vae = AutoencoderDC.from_pretrained(autoencoder)
+    tokenizer = build_tokenizer(caption_words())
+
+    def encode(split: str) -> LatentFaces:
+        return encode_faces(_faces(data, split, captions), vae, tokenizer)
+
+    fingerprint = _fingerprint(autoencoder, data, captions)
+    faces, held_out = (
+        cached_faces(out / f"latents-{split}.safetensors", fingerprint, partial(encode, split))
+        for split in ("train", "validation")
+    )
+    torch.manual_seed(seed)
+    model = GeneratorModel(mini_text_encoder(len(tokenizer)), mini_mogle(), mini_transformer())
+    task = GeneratorTask(
+        model, faces, held_out, objective=GeneratorObjective(bfloat16=bfloat16), compiled=compiled
+    )
+    hidden = [
+        p
+        for name, p in model.named_parameters()
+        if p.ndim == 2 and "transformer_blocks" in name and "norm" not in name
+    ]
+    chosen = {id(p) for p in hidden}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    optimizers = [
+        torch.optim.Muon(hidden, lr=learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=learning_rate / 2, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+    schedule = Schedule(steps=steps, batch_size=batch, minutes=minutes, ema_decay=0.998, seed=seed)
+    train(task, optimizers, schedule, out, report=_report)
+    model.load_state_dict(averaged_weights(out), strict=True)
+    _save_pipeline(model, vae, tokenizer, out / "pipeline")
+
+
+def _faces(data: list[Path], split: str, num_captions: int) -> Iterator[Face]:
+    """The faces of a split with their captions; training faces are followed by their mirror images."""
+    from facemogle.data.captions import captions_from_attributes, mirror_caption
+    from facemogle.data.layouts import read_faces
+    from facemogle.models.mini import SIZE
+    from facemogle.training.latent_cache import Face, mirrored
+
+    for record in read_faces(data):
+        if record.split != split:
+            continue
+        texts = []
+        if record.attributes:
+            seed = zlib.crc32(record.key.encode())
+            texts = captions_from_attributes(record.attributes, seed=seed, count=num_captions)
+        face = Face(record.photo(SIZE), record.label_map(), texts)
+        yield face
+        if split == "train":
+            yield mirrored(face, [mirror_caption(text) for text in texts])
+
+
+def _fingerprint(autoencoder: Path, data: list[Path], num_captions: int) -> str:
+    """What cached latents depend on: the autoencoder's weights, the sources and the number of captions."""
+    weights = (autoencoder / "diffusion_pytorch_model.safetensors").read_bytes()
+    sources = [(str(path.resolve()), path.stat().st_mtime_ns) for path in data]
+    return hashlib.sha256(weights + repr((sources, num_captions)).encode()).hexdigest()
+
+
+def _save_pipeline(
+    model: GeneratorModel, vae: AutoencoderDC, tokenizer: PreTrainedTokenizerFast, folder: Path
+) -> None:
+    """Half-precision weights in a pipeline folder, replaced as a whole."""
+    import shutil
+
+    import torch
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    from facemogle.models.mini import SIZE
+    from facemogle.pipeline import FaceMoGLEPipeline
+
+    pipe = FaceMoGLEPipeline(
+        vae=vae,
+        text_encoder_2=model.text_encoder_2,
+        tokenizer_2=tokenizer,
+        transformer=model.transformer,
+        mogle=model.mogle,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
+        default_size=SIZE,
+        default_steps=24,
+        default_guidance=2.0,
+    )
+    temporary = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    pipe.to(torch.float16).save_pretrained(temporary)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+    typer.echo(f"wrote {folder}")
+
+
+def _report(row: dict) -> None:
+    typer.echo("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
