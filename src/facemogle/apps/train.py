@@ -167,17 +167,21 @@ def _faces(data: list[Path], split: str, num_captions: int) -> Iterator[Face]:
     """The faces of a split with their captions; training faces are followed by their mirror images."""
     from facemogle.data.captions import captions_from_attributes, mirror_caption
     from facemogle.data.layouts import read_faces
+    from facemogle.data.mask_attributes import attributes_from_mask
     from facemogle.models.mini import SIZE
     from facemogle.training.latent_cache import Face, mirrored
 
     for record in read_faces(data):
         if record.split != split:
             continue
+        photo, label_map, attributes = record.photo(SIZE), record.label_map(), record.attributes
+        if not attributes and label_map is not None:
+            attributes = attributes_from_mask(label_map, photo)  # so that some masks come with captions
         texts = []
-        if record.attributes:
+        if attributes:
             seed = zlib.crc32(record.key.encode())
-            texts = captions_from_attributes(record.attributes, seed=seed, count=num_captions)
-        face = Face(record.photo(SIZE), record.label_map(), texts)
+            texts = captions_from_attributes(attributes, seed=seed, count=num_captions)
+        face = Face(photo, label_map, texts)
         yield face
         if split == "train":
             yield mirrored(face, [mirror_caption(text) for text in texts])

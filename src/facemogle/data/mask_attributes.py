@@ -1,0 +1,52 @@
+"""Attributes that a hand-made mask tells by itself, in the form that `captions_from_attributes` reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from facemogle.core.label_map import LabelMap
+from facemogle.core.regions import region_id
+
+LEAST_SHARE = 0.004
+"""Share of the picture below which a region is too small to be spoken of."""
+LEAST_HAIR = 0.03
+"""Share of the picture below which the colour of hair is not judged."""
+
+
+def attributes_from_mask(label_map: LabelMap, pixels: np.ndarray) -> dict[str, Any]:
+    """Hat, glasses and the colour of hair, from a mask and its H x W x 3 uint8 RGB photograph.
+
+    What the mask does not tell (gender, age, expression) is left out; so is a colour between two names.
+    """
+    ids = label_map.resize(height=pixels.shape[0], width=pixels.shape[1]).ids
+    share = {name: float((ids == region_id(name)).mean()) for name in ("hat", "hair", "eye_glasses")}
+    eyes = float(np.isin(ids, [region_id("left_eye"), region_id("right_eye")]).mean())
+    accessories = [{"type": "headwear", "confidence": 1.0}] if share["hat"] >= LEAST_SHARE else []
+    attributes: dict[str, Any] = {"accessories": accessories}
+    if share["eye_glasses"] >= LEAST_SHARE:
+        attributes["glasses"] = "ReadingGlasses" if eyes else "Sunglasses"
+    elif share["eye_glasses"] == 0:
+        attributes["glasses"] = "NoGlasses"
+    if share["hair"] >= LEAST_HAIR:
+        color = hair_color(pixels[ids == region_id("hair")])
+        if color is not None:
+            attributes["hair"] = {"bald": 0.0, "hairColor": [{"color": color, "confidence": 1.0}]}
+    return attributes
+
+
+def hair_color(pixels_N3: np.ndarray) -> str | None:
+    """black, brown, blond, red or gray for the median of N RGB pixels, 0..255; None between two of them."""
+    red, green, blue = np.median(pixels_N3.astype(float), axis=0)
+    light = 0.299 * red + 0.587 * green + 0.114 * blue
+    warmth = (red - blue) / max(light, 1.0)
+    if light < 40:
+        return "black"
+    if light >= 75 and warmth < 0.16:
+        return "gray"
+    if light >= 110 and warmth >= 0.28:
+        return "blond"
+    if light >= 55 and (red - green) / light >= 0.6:
+        return "red"
+    return "brown" if 50 <= light < 95 and warmth >= 0.3 else None
