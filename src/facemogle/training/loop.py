@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -61,7 +62,8 @@ class Task(Protocol[Model]):
 
 def step_generator(seed: int, step: int) -> torch.Generator:
     """All randomness of a step comes from its number, so a resumed run needs no saved random state."""
-    return torch.Generator().manual_seed((seed << 32) + step)
+    mixed = np.random.SeedSequence([seed, step]).generate_state(1)  # torch would take the low 32 bits alone
+    return torch.Generator().manual_seed(int(mixed[0]))
 
 
 def train(
