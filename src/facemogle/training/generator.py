@@ -168,8 +168,8 @@ class GeneratorTask:
         generator = torch.Generator().manual_seed(0)
         sums: dict[str, list[Tensor]] = {"validation_mask": [], "validation_no_mask": []}
         for pool, masked in ((self.held_out.with_mask, True), (self.held_out.without_mask, False)):
-            for picked in pool.split(64):
+            for picked in pool.split(64) if len(pool) else ():
                 errors, shown = self._errors(model, self.held_out, picked, len(picked) * masked, generator)
                 sums["validation_mask"].append(errors[:shown])
                 sums["validation_no_mask"].append(errors[shown:])
-        return {name: torch.cat(parts).mean().item() for name, parts in sums.items() if parts}
+        return {name: torch.cat(parts).mean().item() for name, parts in sums.items() if any(map(len, parts))}

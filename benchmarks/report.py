@@ -1,0 +1,44 @@
+"""Run every benchmark on this machine and print one table, in Markdown, with the hardware."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import diffusers
+import generation
+import mogle_step
+import samplers
+import torch
+from table import Row
+
+
+def hardware() -> str:
+    """Processor, cores and versions, in words."""
+    cpu_info = Path("/proc/cpuinfo")
+    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    processor = named[0] if named else platform.processor() or platform.machine()
+    return (
+        f"{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; "
+        f"Python {platform.python_version()}, torch {torch.__version__}, diffusers {diffusers.__version__}"
+    )
+
+
+def main() -> None:
+    rows: list[Row] = []
+    for title, benchmark in (
+        ("loading, generation and memory", generation.rows),
+        ("experts and gate", mogle_step.rows),
+        ("samplers", samplers.rows),
+    ):
+        print(f"measuring {title} ...", flush=True)
+        rows += benchmark()
+    print(f"\n{hardware()}\n\n| what | measured | aim |\n|---|---|---|")
+    for row in rows:
+        print(f"| {row.what} | {row.measured} | {row.aim} |")
+
+
+if __name__ == "__main__":
+    main()
