@@ -106,8 +106,9 @@ class FaceMoGLEPipeline(DiffusionPipeline):
 
     @classmethod
     def mini(cls) -> FaceMoGLEPipeline:
-        """The embedded 128 x 128 model; needs no network."""
-        return cls.from_pretrained(str(files("facemogle") / "assets" / "mini"), local_files_only=True)
+        """The embedded 128 x 128 model, in float32; needs no network."""
+        folder = str(files("facemogle") / "assets" / "mini")  # stored in half precision, slow on CPUs
+        return cls.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
 
     @classmethod
     def from_flux(
