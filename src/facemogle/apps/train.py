@@ -118,6 +118,9 @@ def generator(
         bool, typer.Option("--compile", help="Compile the model: a slow start, then faster.")
     ] = False,
     captions: Annotated[int, typer.Option(help="Captions written for each face with attributes.")] = 16,
+    time_shift: Annotated[
+        float, typer.Option(min=0.1, help="Above 1, more training and more steps at high noise.")
+    ] = 3.0,
 ) -> None:
     """Train caption encoder, MoGLE and transformer; writes OUT/pipeline, which `generate --model` takes."""
     import torch
@@ -143,9 +146,8 @@ def generator(
     )
     torch.manual_seed(seed)
     model = GeneratorModel(mini_text_encoder(len(tokenizer)), mini_mogle(), mini_transformer())
-    task = GeneratorTask(
-        model, faces, held_out, objective=GeneratorObjective(bfloat16=bfloat16), compiled=compiled
-    )
+    objective = GeneratorObjective(bfloat16=bfloat16, time_shift=time_shift)
+    task = GeneratorTask(model, faces, held_out, objective=objective, compiled=compiled)
     hidden = [
         p
         for name, p in model.named_parameters()
@@ -160,7 +162,7 @@ def generator(
     schedule = Schedule(steps=steps, batch_size=batch, minutes=minutes, ema_decay=0.998, seed=seed)
     train(task, optimizers, schedule, out, report=_report)
     model.load_state_dict(averaged_weights(out), strict=True)
-    _save_pipeline(model, vae, tokenizer, out / "pipeline")
+    _save_pipeline(model, vae, tokenizer, out / "pipeline", time_shift=time_shift)
 
 
 def _faces(data: list[Path], split: str, num_captions: int) -> Iterator[Face]:
@@ -195,9 +197,14 @@ def _fingerprint(autoencoder: Path, data: list[Path], num_captions: int) -> str:
 
 
 def _save_pipeline(
-    model: GeneratorModel, vae: AutoencoderDC, tokenizer: PreTrainedTokenizerFast, folder: Path
+    model: GeneratorModel,
+    vae: AutoencoderDC,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    *,
+    time_shift: float,
 ) -> None:
-    """Half-precision weights in a pipeline folder, replaced as a whole."""
+    """Half-precision weights in a pipeline folder, replaced as a whole; sampling gets training's shift."""
     import shutil
 
     import torch
@@ -212,7 +219,7 @@ def _save_pipeline(
         tokenizer_2=tokenizer,
         transformer=model.transformer,
         mogle=model.mogle,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=time_shift),
         default_size=SIZE,
         default_steps=24,
         default_guidance=2.0,
