@@ -17,7 +17,7 @@ help:
 	@echo "make clean   remove what the other targets wrote, except .venv"
 
 demo: $(VENV)/.installed
-	$(BIN)/facemogle demo --out demo
+	$(BIN)/facemogle demo --out demo --overwrite
 	@echo "The pictures are in $(CURDIR)/demo"
 
 # One thread per worker: two workers that each take all cores only wait for each other.

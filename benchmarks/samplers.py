@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler, UniPCMultistepScheduler
@@ -21,21 +22,25 @@ from facemogle.core.latents import unpack
 from facemogle.models.autoencoder import decode
 
 EVALUATIONS = (9, 17, 25, 33)  # odd: Heun's solver evaluates twice a step but for the last one
-SOLVERS: dict[str, tuple[Callable[[], object], Callable[[int], int]]] = {
-    "Euler": (lambda: FlowMatchEulerDiscreteScheduler(shift=1.0), lambda evaluations: evaluations),
+SOLVERS: dict[str, tuple[Callable[[float], Any], Callable[[int], int]]] = {
+    "Euler": (lambda shift: FlowMatchEulerDiscreteScheduler(shift=shift), lambda evaluations: evaluations),
     "UniPC": (
-        lambda: UniPCMultistepScheduler(
-            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=1.0
+        lambda shift: UniPCMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift
         ),
         lambda evaluations: evaluations,
     ),
-    "Heun": (lambda: FlowMatchHeunDiscreteScheduler(shift=1.0), lambda evaluations: (evaluations + 1) // 2),
+    "Heun": (
+        lambda shift: FlowMatchHeunDiscreteScheduler(shift=shift),
+        lambda evaluations: (evaluations + 1) // 2,
+    ),
 }
 
 
 def rows() -> list[Row]:
     pipe = FaceMoGLEPipeline.mini()
     pipe.set_progress_bar_config(disable=True)
+    shift: float = pipe.scheduler.config["shift"]
     folder = Path(str(files("facemogle") / "assets" / "examples"))
     examples = json.loads((folder / "captions.json").read_text())
     request = {
@@ -45,7 +50,9 @@ def rows() -> list[Row]:
     }
 
     def end(name: str, steps: int) -> Tensor:
-        pipe.register_modules(scheduler=SOLVERS[name][0]())
+        scheduler = SOLVERS[name][0](shift)
+        scheduler.sigma_min = 1 / steps  # Heun's alone: its last step would lie between t = 0.001 and 0
+        pipe.register_modules(scheduler=scheduler)
         return torch.as_tensor(pipe(**request, num_inference_steps=steps, output_type="latent").images)
 
     @torch.no_grad()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from inspect import signature
-from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,15 +19,15 @@ from torch import Tensor
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast, T5EncoderModel
 
 from facemogle.core.flow import resolution_mu
-from facemogle.core.label_map import LabelMap, region_planes, region_shares
+from facemogle.core.label_map import LabelMap, region_planes
 from facemogle.core.latents import PATCH, start_noise, unpack
-from facemogle.core.regions import region_id
+from facemogle.core.request import as_batch, check_request, mask_weights
 from facemogle.models.autoencoder import decode, downscale, encode_planes, latent_channels
 from facemogle.models.checkpoints import load_released_lora, load_released_mogle
 from facemogle.models.dit import FaceMoGLETransformer, RequestContext
 from facemogle.models.mogle import MoGLE
 from facemogle.models.text import encode_captions
-from facemogle.models.tokenizer import unknown_words
+from facemogle.models.tokenizer import truncated_words, unknown_words
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +42,15 @@ class FaceMoGLEOutput(BaseOutput):
     gates: with `return_gates`, weights B x S x R x N of every model evaluation, plane and token; zero for
     images without a mask and while the mask is outside its window.
     seeds: one an image, None where `latents` were given.
-    unknown_words: one list an image, empty where the caption was understood.
+    unknown_words, truncated_words: what of its caption each image could not heed, a list an image: words that
+    the model does not know, words for which it has no room.
     """
 
     images: list[Image.Image] | Tensor
     gates: Tensor | None
     seeds: list[int] | None
     unknown_words: list[list[str]]
+    truncated_words: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -178,12 +178,21 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         steps = self.config["default_steps"] if num_inference_steps is None else num_inference_steps
         guidance = self.config["default_guidance"] if guidance_scale is None else guidance_scale
         counts = {"num_inference_steps": steps, "max_sequence_length": max_sequence_length}
-        self._check(height, width, counts, guidance, mask_strength, mask_window, output_type)
-        prompts, label_maps, seeds = _as_batch(prompt, mask, seed, latents)
+        multiple = downscale(self.vae) * PATCH
+        check_request(
+            height=height,
+            width=width,
+            multiple=multiple,
+            counts=counts,
+            guidance=guidance,
+            mask_strength=mask_strength,
+            mask_window=mask_window,
+            output_type=output_type,
+        )
+        prompts, label_maps, seeds = as_batch(prompt, mask, seed, latents)
         device, dtype = self._execution_device, self.transformer.dtype
-        scale = downscale(self.vae)
-        rows, columns = height // (scale * PATCH), width // (scale * PATCH)
-        unknown = self._unknown_words(prompts)
+        rows, columns = height // multiple, width // multiple
+        unknown, truncated = self._unread_words(prompts, max_sequence_length)
 
         shape = (len(prompts), rows * columns, latent_channels(self.vae) * PATCH**2)
         if latents is None:
@@ -193,7 +202,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         else:
             seeds = None  # no seed made these pictures
         x_BNC = latents.to(device, torch.float32)
-        weight_BN = _mask_weights(label_maps, mask_strength, region_strength, height, width, scale * PATCH)
+        weight_BN = mask_weights(label_maps, mask_strength, region_strength, height, width, multiple)
         branches = self._branches(
             prompts, label_maps, weight_BN, guidance, height, width, max_sequence_length
         )
@@ -203,9 +212,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         timesteps: Tensor = self.scheduler.timesteps
         with self.progress_bar(total=len(timesteps)) as progress:  # pyright: ignore[reportCallIssue]
             for index, timestep in enumerate(timesteps):
-                t = min(
-                    1.0, float(timestep) / self.scheduler.config["num_train_timesteps"]
-                )  # shifts round up
+                # Not the timestep, which UniPC cuts to whole thousandths; shifts round up.
+                t = min(1.0, float(self.scheduler.sigmas[index]))
                 acts = mask_window is None or mask_window[1] <= t <= mask_window[0]
                 velocity, gate_BNR = self._velocity(branches, x_BNC, t, acts, dtype)
                 x_BNC: Tensor = self.scheduler.step(velocity, timestep, x_BNC, return_dict=False)[0]
@@ -218,47 +226,21 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         images = self._images(x_BNC, rows, columns, output_type)
         self.maybe_free_model_hooks()
         stacked = torch.stack(gates, dim=1).transpose(2, 3).cpu() if return_gates else None
-        return FaceMoGLEOutput(images, stacked, seeds, unknown)
+        return FaceMoGLEOutput(images, stacked, seeds, unknown, truncated)
 
     # -- the request -----------------------------------------------------------------------------------------
 
-    def _check(
-        self,
-        height: int,
-        width: int,
-        counts: Mapping[str, int],
-        guidance: float,
-        mask_strength: float,
-        mask_window: tuple[float, float] | None,
-        output_type: str,
-    ) -> None:
-        multiple = downscale(self.vae) * PATCH
-        for name, value in (("height", height), ("width", width)):
-            if value < multiple or value % multiple:
-                raise ValueError(f"{name} is {value}, must be a positive multiple of {multiple}")
-        for name, count in counts.items():
-            if count < 1:
-                raise ValueError(f"{name} is {count}, must be 1 or more")
-        if not np.isfinite(guidance):
-            raise ValueError(f"guidance_scale is {guidance}, must be a finite number")
-        if not 0 <= mask_strength < np.inf:
-            raise ValueError(f"mask_strength is {mask_strength}, must be 0 or more")
-        if mask_window is not None and not (
-            len(mask_window) == 2 and 1 >= mask_window[0] >= mask_window[1] >= 0
-        ):
-            raise ValueError(
-                f"mask_window is {mask_window}, must be (t_high, t_low) with 1 >= t_high >= t_low >= 0"
-            )
-        if output_type not in ("pil", "pt", "latent"):
-            raise ValueError(f"output_type is {output_type!r}, must be 'pil', 'pt' or 'latent'")
-
-    def _unknown_words(self, prompts: Sequence[str]) -> list[list[str]]:
+    def _unread_words(self, prompts: Sequence[str], length: int) -> tuple[list[list[str]], list[list[str]]]:
+        """The words of each caption that the model does not know, and those that its length cuts off."""
         if self.text_encoder is not None or not isinstance(self.tokenizer_2, PreTrainedTokenizerFast):
-            return [[] for _ in prompts]  # FLUX's own tokenizers read any text
-        unknown = [unknown_words(self.tokenizer_2, prompt) for prompt in prompts]
-        if words := sorted({word for words in unknown for word in words}):
-            logger.warning("the model does not know: %s", ", ".join(words))
-        return unknown
+            return [[] for _ in prompts], [[] for _ in prompts]  # FLUX's own tokenizers read any text
+        tokenizer, length = self.tokenizer_2, min(length, self.tokenizer_2.model_max_length)
+        unknown = [unknown_words(tokenizer, prompt) for prompt in prompts]
+        truncated = [truncated_words(tokenizer, prompt, length) for prompt in prompts]
+        for what, words in (("does not know", unknown), ("has no room for", truncated)):
+            if found := sorted({word for of_one in words for word in of_one}):
+                logger.warning("the model %s: %s", what, ", ".join(found))
+        return unknown, truncated
 
     def _branches(
         self,
@@ -375,48 +357,3 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             Image.fromarray(image)
             for image in (unit_B3HW * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         ]
-
-
-def _as_batch(
-    prompt: Any, mask: Any, seed: Any, latents: Tensor | None
-) -> tuple[list[str], list[LabelMap | None], list[int]]:
-    """Lists of one length for prompt, mask and seed; a single value or a list of one holds for all."""
-    given = {
-        "prompt": [prompt] if prompt is None or isinstance(prompt, str) else list(prompt),
-        "mask": list(mask) if isinstance(mask, list | tuple) else [mask],
-        "seed": [seed] if seed is None or isinstance(seed, Integral) else list(seed),
-    }
-    sizes = {name: len(values) for name, values in given.items()}
-    if latents is not None:
-        sizes["latents"] = latents.shape[0]
-    if 0 in sizes.values():
-        raise ValueError(f"{next(n for n, s in sizes.items() if s == 0)} is an empty list")
-    B = max(sizes.values())
-    if any(size not in (1, B) for size in sizes.values()):
-        found = ", ".join(f"{size} of {name}" for name, size in sizes.items() if size != 1)
-        raise ValueError(f"lists must have one length, got {found}")
-    prompts, masks, seeds = (values * B if len(values) == 1 else values for values in given.values())
-    label_maps = [None if value is None else LabelMap.of(value) for value in masks]
-    drawn = [secrets.randbelow(2**31) if value is None else int(value) for value in seeds]
-    return ["" if text is None else text for text in prompts], label_maps, drawn
-
-
-def _mask_weights(
-    label_maps: Sequence[LabelMap | None],
-    mask_strength: float,
-    region_strength: Mapping[str, float] | None,
-    height: int,
-    width: int,
-    patch: int,
-) -> Tensor | None:
-    """How strongly each mask token takes part in attention, B x N, or None where all do fully."""
-    strengths = torch.ones(19)
-    for name, strength in (region_strength or {}).items():
-        if not 0 <= strength < np.inf:
-            raise ValueError(f"region_strength of {name!r} is {strength}, must be 0 or more")
-        strengths[region_id(name)] = strength
-    if mask_strength == 1 and bool((strengths == 1).all()):
-        return None
-    blank = LabelMap.from_array(np.zeros((1, 1), dtype=np.uint8))
-    share_BNR = region_shares([m or blank for m in label_maps], height=height, width=width, patch=patch)
-    return mask_strength * (share_BNR @ strengths)

@@ -228,3 +228,21 @@ def test_as_a_process_nothing_but_paths_is_printed(tiny_mini, tmp_path):
     arguments = ["generate", "--model", str(tiny_mini), "--seed", "2", "--prompt", "a man", "--out", "out"]
     done = subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{Path('out/a-man-2.png')}\n", "")
+
+
+def test_seeds_and_strengths_take_several_values(generate):
+    result = generate("--seed", "1", "2", "--region-strength", "hair=0.3", "nose=2", "--seed", "3")
+    records = [Record.read(line) for line in result.stdout.splitlines()]
+    assert [record.seed for record in records] == [1, 2, 3]
+    assert records[0].region_strength == {"hair": 0.3, "nose": 2.0}
+
+
+def test_words_beyond_the_models_length_are_told(generate):
+    result = generate("--prompt", " ".join(["old"] * 30 + ["man"]), "--seed", "1")
+    assert "the model has no room for 'old', " in result.stderr
+    assert "'man'" in result.stderr
+
+
+def test_a_wrong_size_leaves_nothing_behind(generate):
+    generate("--size", "100x100", "--out", "out", fails=True)
+    assert not Path("out").exists()

@@ -82,6 +82,38 @@ def test_two_steps_then_four_equal_four_at_once_and_the_pipeline_generates(
         assert image.size == (128, 128)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["autoencoder", "--crop", "20"], "--crop is 20, must be divisible by 8"),
+        (["generator", "--autoencoder", "nowhere"], "--autoencoder nowhere: no autoencoder is there"),
+        (["autoencoder", "--from", "nowhere"], "--from nowhere: no autoencoder is there"),
+        (["autoencoder", "--steps", "0"], "--steps"),
+    ],
+)
+def test_wrong_input_ends_in_one_line(tmp_path, arguments, message):
+    common = ["--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(cli.app, ["train", arguments[0], *common, *arguments[1:]])
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_cache_notices_every_file_of_a_folder(tmp_path):
+    from facemogle.apps.train import _fingerprint
+
+    (tmp_path / "face").mkdir()
+    (tmp_path / "face" / "1.jpg").write_bytes(b"one")
+    marks = [_fingerprint([tmp_path], 16), _fingerprint([tmp_path], 16), _fingerprint([tmp_path], 8)]
+    (tmp_path / "face" / "2.jpg").write_bytes(b"two")
+    marks.append(_fingerprint([tmp_path], 16))
+    (tmp_path / "face" / "1.jpg").write_bytes(b"other")
+    marks.append(_fingerprint([tmp_path], 16))
+    assert marks[0] == marks[1]
+    assert len(set(marks)) == 4
+
+
 def test_a_folder_without_faces_ends_in_one_line(tmp_path):
     result = CliRunner().invoke(
         cli.app, ["train", "autoencoder", "--data", str(tmp_path), "--out", str(tmp_path / "run")]

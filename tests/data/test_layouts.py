@@ -79,11 +79,17 @@ def test_a_source_without_faces_is_named(tmp_path):
         list(read_faces([tmp_path]))
     with pytest.raises(ValueError, match="neither a tar file nor a folder"):
         list(read_faces([tmp_path / "missing"]))
+    (tmp_path / "faces.tar").write_bytes(b"not a tar file")
+    with pytest.raises(ValueError, match=r"faces\.tar: damaged, or not a tar file"):
+        list(read_faces([tmp_path / "faces.tar"]))
 
 
-def test_a_broken_photograph_is_named():
-    with pytest.raises(ValueError, match="faces/7: not an image"):
-        FaceRecord("faces/7", b"not a picture").photo(8)
+def test_a_broken_photograph_or_mask_is_named():
+    for data in (b"not a picture", jpeg(10)[:300]):
+        with pytest.raises(ValueError, match="faces/7: damaged, or not an image"):
+            FaceRecord("faces/7", data).photo(8)
+    with pytest.raises(ValueError, match="the mask of faces/7: a JPEG image"):
+        FaceRecord("faces/7", jpeg(10), jpeg(10)).label_map()
 
 
 def test_the_split_depends_on_the_photograph_alone():

@@ -43,6 +43,12 @@ def test_draws_crops_of_photographs_and_planes(model):
         assert any(both)
 
 
+def test_photographs_fill_the_batch_where_there_are_no_planes(model):
+    subject = task(model, plane_share=0.25)
+    subject.planes = subject.planes[:0]
+    assert (subject.draw(torch.Generator().manual_seed(0), 8) > -1).any(dim=(1, 2, 3)).all()
+
+
 def test_a_few_steps_lower_the_loss():
     torch.manual_seed(0)
     small = task(mini_autoencoder())

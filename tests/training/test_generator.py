@@ -130,10 +130,14 @@ class TestLoss:
         losses = [task().loss(torch.Generator().manual_seed(s), 6)["loss"].item() for s in (1, 1, 2)]
         assert losses[0] == losses[1] != losses[2]
 
-    def test_works_without_any_masks(self):
-        plain = faces(num_masked=0)
-        terms = task(plain, masked_share=0.0).loss(torch.Generator().manual_seed(0), 4)
+    @pytest.mark.parametrize("kinds", [{"num_masked": 0}, {"num_plain": 0}])
+    def test_takes_faces_of_one_kind_only(self, kinds):
+        subject, recorder = task(faces(**kinds)), Recorder()
+        subject._forward = recorder
+        terms = subject.loss(torch.Generator().manual_seed(0), 4)
         assert terms["loss"].isfinite()
+        assert set(terms) == {"loss", "loss_mask" if "num_plain" in kinds else "loss_no_mask"}
+        assert [len(call["t"]) for call in recorder.calls] == [4]
 
     def test_falls_on_a_fixed_batch_and_reaches_every_part(self):
         subject = task(masked_share=0.5)

@@ -106,6 +106,13 @@ class TestTrain:
         assert run(Line(), schedule(), tmp_path) == 60
         assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint", "log.jsonl"]
 
+    @pytest.mark.parametrize("changed", [{"seed": 1}, {"batch_size": 8}, {"inputs": "other faces"}])
+    def test_refuses_to_go_on_as_another_run(self, tmp_path, changed):
+        run(Line(), schedule(minutes=0.0), tmp_path)
+        inputs = changed.pop("inputs", "")
+        with pytest.raises(ValueError, match="begun with"):
+            train(Line(), [], schedule(**changed), tmp_path, inputs=inputs)
+
     def test_the_average_lags_behind_by_its_decay(self, tmp_path):
         task = Line()
         seen = [task.model.weight.detach().clone()]

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from facemogle import __version__
 from facemogle.apps.demo import demo
-from facemogle.apps.generate import generate
+from facemogle.apps.generate import ManyValues, generate
 from facemogle.apps.inspect_gates import gates
 from facemogle.apps.masks import app as mask_app
 from facemogle.apps.train import app as train_app
@@ -68,7 +68,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 inspect_app = typer.Typer(help="Look inside the model.", no_args_is_help=True, rich_markup_mode=None)
-app.command()(generate)
+app.command(cls=ManyValues)(generate)
 app.command()(demo)
 app.add_typer(mask_app, name="mask")
 inspect_app.command()(gates)

@@ -8,9 +8,10 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from facemogle.core.label_map import LabelMap
 
 MAX_SEED = 2**63 - 1
+MAX_SIDE = 8192
 OUR_ORDER = "CelebAMask-HQ"
 
 Device = Annotated[
@@ -40,7 +42,7 @@ _Masks = Annotated[
 ]
 _Seeds = Annotated[
     list[int] | None,
-    typer.Option(metavar="N", min=0, help="May be repeated.  [default: drawn]"),
+    typer.Option(metavar="N ...", min=0, help="One or several.  [default: drawn]"),
 ]
 _Count = Annotated[
     int | None,
@@ -62,7 +64,7 @@ _MaskStrength = Annotated[
 ]
 _RegionStrength = Annotated[
     list[str] | None,
-    typer.Option(metavar="REGION=X", help="The same for one region, as hair=0.3; may be repeated."),
+    typer.Option(metavar="REGION=X ...", help="The same for single regions, as hair=0.3 nose=2."),
 ]
 _MaskWindow = Annotated[
     str | None,
@@ -84,6 +86,22 @@ _Source = Annotated[
         "--from", metavar="PNG", help="Make this picture again; other options change what they name."
     ),
 ]
+
+
+class ManyValues(TyperCommand):
+    """Lets --seed and --region-strength take all that follows up to the next option: --seed 1 2 3."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        option, has_value = None, False
+        for arg in args:
+            if arg.startswith("-") and len(arg) > 1 and not arg[1].isdigit():
+                option, has_value = (arg if arg in ("--seed", "--region-strength") else None), False
+            elif option is not None:
+                spread += [option] * has_value
+                has_value = True
+            spread.append(arg)
+        return super().parse_args(ctx, spread)
 
 
 def generate(
@@ -182,6 +200,8 @@ def _parse_size(text: str | None) -> dict[str, int]:
     if text is None:
         return {}
     width, height = parse_size(text)
+    if width % 16 or height % 16 or max(width, height) > MAX_SIDE:
+        raise ValueError(f"--size is {text!r}, each side must be a multiple of 16 and {MAX_SIDE} at most")
     return {"width": width, "height": height}
 
 

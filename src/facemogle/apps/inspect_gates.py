@@ -39,7 +39,7 @@ def gates(
         raise ValueError(f"seed {seed} is too large, the largest is {MAX_SEED}")
     check_class_order(class_order)
     from facemogle.apps.gates_picture import GateTrace, draw_gates
-    from facemogle.apps.jobs import prepare
+    from facemogle.apps.jobs import prepare, unread_words
     from facemogle.apps.model import load_pipeline, model_folder
     from facemogle.apps.record import save_picture
     from facemogle.core.label_map import LabelMap
@@ -53,10 +53,11 @@ def gates(
     assert output.gates is not None
     assert isinstance(output.images, list)
     image = output.images[0]
-    times = pipe.scheduler.timesteps.float() / pipe.scheduler.config["num_train_timesteps"]
+    for warning in unread_words(output, 0):
+        typer.echo(f"warning: {warning} in {prompt!r}", err=True)
     trace = GateTrace(
         gate_SRN=output.gates[0].float().numpy(),
-        t_S=times.cpu().numpy(),
+        t_S=pipe.scheduler.sigmas[: output.gates.shape[1]].cpu().numpy(),
         label_map=label_map.resize(height=image.height, width=image.width),
     )
     save_picture(draw_gates(trace, image, title=f"{prompt or 'no caption'}, seed {seed}"), out)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from facemogle.core.label_map import LabelMap
-    from facemogle.pipeline import FaceMoGLEPipeline
+    from facemogle.pipeline import FaceMoGLEOutput, FaceMoGLEPipeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +156,7 @@ def make_pictures(
             rows, first = batch, 0
             if settings.replay is not None:
                 rows, first = batch * settings.replay[0], settings.replay[1]
-            images, unknown_words = _run(
+            images, unread = _run(
                 pipe,
                 rows,
                 partial(bar.update, len(batch)),
@@ -169,10 +169,10 @@ def make_pictures(
                 mask_window=settings.mask_window,
             )
             for place, job in enumerate(batch, start=first):
-                if unknown_words[place] and job.prompt is not None and job.prompt not in told:
+                if job.prompt is not None and job.prompt not in told:
                     told.add(job.prompt)
-                    words = ", ".join(repr(word) for word in unknown_words[place])
-                    bar.write(f"warning: the model does not know {words} in {job.prompt!r}", file=sys.stderr)
+                    for warning in unread[place]:
+                        bar.write(f"warning: {warning} in {job.prompt!r}", file=sys.stderr)
                 record = Record(
                     model=model,
                     fingerprint=fingerprint,
@@ -206,6 +206,7 @@ def _batches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
 def _run(
     pipe: FaceMoGLEPipeline, rows: Sequence[Job], step_done: Callable[[], Any], **request: Any
 ) -> tuple[list[Image.Image], list[list[str]]]:
+    """The pictures, and for each what of its caption was not heeded."""
     import torch
 
     def after_step(*_: Any) -> dict[str, torch.Tensor]:
@@ -225,4 +226,14 @@ def _run(
             f"the device's memory does not hold {len(rows)} pictures at once; try a smaller --batch"
         ) from None
     assert isinstance(output.images, list)
-    return output.images, output.unknown_words
+    return output.images, [unread_words(output, place) for place in range(len(rows))]
+
+
+def unread_words(output: FaceMoGLEOutput, place: int) -> list[str]:
+    """What of the caption of one picture the model could not heed, a sentence's beginning for each kind."""
+    kinds = {"does not know": output.unknown_words, "has no room for": output.truncated_words}
+    return [
+        f"the model {what} {', '.join(map(repr, words[place]))}"
+        for what, words in kinds.items()
+        if words[place]
+    ]

@@ -76,7 +76,7 @@ def load_pipeline(model: str, device: str | None = None) -> FaceMoGLEPipeline:
     from facemogle.pipeline import FaceMoGLEPipeline  # after that: importing it warns, too
 
     folder = model_folder(model)
-    target = _device(device)
+    target = find_device(device)
     try:
         if model == MINI:
             pipe = FaceMoGLEPipeline.mini()
@@ -91,7 +91,8 @@ def load_pipeline(model: str, device: str | None = None) -> FaceMoGLEPipeline:
     return pipe.to(target)
 
 
-def _device(name: str | None) -> torch.device:
+def find_device(name: str | None) -> torch.device:
+    """The named torch device; for None CUDA where there is one, else the CPU. ValueError if it is absent."""
     import torch
 
     if name is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sized
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from facemogle.apps.generate import Device
 
 if TYPE_CHECKING:  # the heavy imports happen inside the commands, so that help and errors come at once
     from diffusers import AutoencoderDC
@@ -24,11 +26,11 @@ Sources = Annotated[
     list[Path], typer.Option("--data", help="Folder or tar file with face/, mask/, attributes.jsonl.")
 ]
 Run = Annotated[Path, typer.Option("--out", help="Folder of the run; an interrupted run there is resumed.")]
-Steps = Annotated[int, typer.Option(help="Length of the run, which sets the learning-rate curve.")]
-Minutes = Annotated[float | None, typer.Option(help="Pause after so long; the next call goes on.")]
-Batch = Annotated[int, typer.Option(help="Samples a step.")]
-Rate = Annotated[float, typer.Option("--learning-rate", help="Peak learning rate.")]
-Seed = Annotated[int, typer.Option(help="Fixes weights, order and noise.")]
+Steps = Annotated[int, typer.Option(min=1, help="Length of the run, which sets the learning-rate curve.")]
+Minutes = Annotated[float | None, typer.Option(min=0, help="Pause after so long; the next call goes on.")]
+Batch = Annotated[int, typer.Option(min=1, help="Samples a step.")]
+Rate = Annotated[float, typer.Option("--learning-rate", min=0, help="Peak learning rate.")]
+Seed = Annotated[int, typer.Option(min=0, help="Fixes weights, order and noise.")]
 BFloat16 = Annotated[bool, typer.Option(help="Matrix products in bfloat16; needs hardware that has it.")]
 
 
@@ -42,7 +44,10 @@ def autoencoder(
     learning_rate: Rate = 1.5e-3,
     seed: Seed = 0,
     bfloat16: BFloat16 = False,
-    crop: Annotated[int, typer.Option(help="Side of the training crops in pixels.")] = 64,
+    device: Device = None,
+    crop: Annotated[
+        int, typer.Option(min=16, max=128, help="Side of the training crops in pixels, divisible by 8.")
+    ] = 64,
     perceptual: Annotated[
         Path | None, typer.Option(help="SqueezeNet weights (.safetensors) for a sharper loss.")
     ] = None,
@@ -51,16 +56,19 @@ def autoencoder(
         Path | None, typer.Option("--from", help="Go on from this autoencoder; trains its decoder only.")
     ] = None,
 ) -> None:
-    """Train the 8x autoencoder; writes OUT/autoencoder."""
+    """Train the 8x autoencoder; writes OUT/autoencoder when it is done."""
+    if crop % 8:
+        raise ValueError(f"--crop is {crop}, must be divisible by 8")
+    _check_folder(start, "--from")
     import numpy as np
     import torch
-    from diffusers import AutoencoderDC
 
+    from facemogle.apps.model import find_device
     from facemogle.core.label_map import region_planes
     from facemogle.data.layouts import read_faces
     from facemogle.models.mini import SIZE, mini_autoencoder
     from facemogle.training.autoencoder import AutoencoderObjective, AutoencoderTask, standardise
-    from facemogle.training.loop import Schedule, averaged_weights, train
+    from facemogle.training.loop import Schedule, averaged_weights, replace_folder, train
     from facemogle.training.perceptual import PerceptualDistance
 
     photos: dict[str, list[np.ndarray]] = {"train": [], "validation": []}
@@ -73,10 +81,13 @@ def autoencoder(
             planes += [
                 ((p + 1) * 127.5).round().byte() for p in pixels[present][:: max(1, int(present.sum()) - 1)]
             ]
+    _check_splits(photos)
     train_N3HW, held_out_N3HW = (torch.from_numpy(np.stack(photos[split])).movedim(-1, 1) for split in photos)
     torch.manual_seed(seed)
-    model = mini_autoencoder() if start is None else AutoencoderDC.from_pretrained(start)
-    model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - diffusers hides the signature
+    model = mini_autoencoder() if start is None else _read_autoencoder(start)
+    target = find_device(device)
+    model.to(target)  # pyright: ignore[reportArgumentType] - diffusers hides the signature
+    model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     task = AutoencoderTask(
         model,
         train_N3HW,
@@ -85,7 +96,7 @@ def autoencoder(
         objective=AutoencoderObjective(
             crop=crop, bfloat16=bfloat16, latent_noise=latent_noise, decoder_only=start is not None
         ),
-        perceptual=None if perceptual is None else PerceptualDistance.load(perceptual),
+        perceptual=None if perceptual is None else PerceptualDistance.load(perceptual).to(target),
     )
     optimizer = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad],
@@ -94,12 +105,16 @@ def autoencoder(
         weight_decay=1e-4,
     )
     schedule = Schedule(steps=steps, batch_size=batch, minutes=minutes, ema_decay=0.998, seed=seed)
-    train(task, [optimizer], schedule, out, report=_report)
+    inputs = _fingerprint(data, crop, latent_noise, start, perceptual)
+    if train(task, [optimizer], schedule, out, inputs=inputs, report=_report) < steps:
+        typer.echo("stopped before the end; the same command goes on")
+        return
     model.load_state_dict(averaged_weights(out), strict=True)
     if start is None:
         standardise(model, train_N3HW[:2048])
     model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue] - as above
-    model.save_pretrained(out / "autoencoder")
+    model.cpu().save_pretrained(out / "autoencoder.tmp")
+    replace_folder(out / "autoencoder.tmp", out / "autoencoder")
     typer.echo(f"wrote {out / 'autoencoder'}")
 
 
@@ -114,6 +129,7 @@ def generator(
     learning_rate: Rate = 2e-3,
     seed: Seed = 0,
     bfloat16: BFloat16 = False,
+    device: Device = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the model: a slow start, then faster.")
     ] = False,
@@ -122,10 +138,14 @@ def generator(
         float, typer.Option(min=0.1, help="Above 1, more training and more steps at high noise.")
     ] = 3.0,
 ) -> None:
-    """Train caption encoder, MoGLE and transformer; writes OUT/pipeline, which `generate --model` takes."""
-    import torch
-    from diffusers import AutoencoderDC
+    """Train caption encoder, MoGLE and transformer.
 
+    Writes OUT/pipeline, which `generate --model` takes, when it is done.
+    """
+    _check_folder(autoencoder, "--autoencoder")
+    import torch
+
+    from facemogle.apps.model import find_device
     from facemogle.data.captions import caption_words
     from facemogle.models.mini import mini_mogle, mini_text_encoder, mini_transformer
     from facemogle.models.tokenizer import build_tokenizer
@@ -133,19 +153,24 @@ def generator(
     from facemogle.training.latent_cache import cached_faces, encode_faces
     from facemogle.training.loop import Schedule, averaged_weights, train
 
-    vae = AutoencoderDC.from_pretrained(autoencoder)
+    target = find_device(device)
+    vae = _read_autoencoder(autoencoder)
+    vae.to(target)  # pyright: ignore[reportArgumentType]
     tokenizer = build_tokenizer(caption_words())
 
     def encode(split: str) -> LatentFaces:
-        return encode_faces(_faces(data, split, captions), vae, tokenizer)
+        found = list(_faces(data, split, captions))
+        _check_splits({split: found})
+        return encode_faces(found, vae, tokenizer)
 
-    fingerprint = _fingerprint(autoencoder, data, captions)
+    weights = (autoencoder / "diffusion_pytorch_model.safetensors").read_bytes()
+    fingerprint = _fingerprint(data, weights, captions)
     faces, held_out = (
         cached_faces(out / f"latents-{split}.safetensors", fingerprint, partial(encode, split))
         for split in ("train", "validation")
     )
     torch.manual_seed(seed)
-    model = GeneratorModel(mini_text_encoder(len(tokenizer)), mini_mogle(), mini_transformer())
+    model = GeneratorModel(mini_text_encoder(len(tokenizer)), mini_mogle(), mini_transformer()).to(target)
     objective = GeneratorObjective(bfloat16=bfloat16, time_shift=time_shift)
     task = GeneratorTask(model, faces, held_out, objective=objective, compiled=compiled)
     hidden = [
@@ -160,7 +185,10 @@ def generator(
         torch.optim.AdamW(rest, lr=learning_rate / 2, betas=(0.9, 0.95), weight_decay=0.0),
     ]
     schedule = Schedule(steps=steps, batch_size=batch, minutes=minutes, ema_decay=0.998, seed=seed)
-    train(task, optimizers, schedule, out, report=_report)
+    inputs = _fingerprint(data, weights, captions, time_shift)
+    if train(task, optimizers, schedule, out, inputs=inputs, report=_report) < steps:
+        typer.echo("stopped before the end; the same command goes on")
+        return
     model.load_state_dict(averaged_weights(out), strict=True)
     _save_pipeline(model, vae, tokenizer, out / "pipeline", time_shift=time_shift)
 
@@ -189,11 +217,37 @@ def _faces(data: list[Path], split: str, num_captions: int) -> Iterator[Face]:
             yield mirrored(face, [mirror_caption(text) for text in texts])
 
 
-def _fingerprint(autoencoder: Path, data: list[Path], num_captions: int) -> str:
-    """What cached latents depend on: the autoencoder's weights, the sources and the number of captions."""
-    weights = (autoencoder / "diffusion_pytorch_model.safetensors").read_bytes()
-    sources = [(str(path.resolve()), path.stat().st_mtime_ns) for path in data]
-    return hashlib.sha256(weights + repr((sources, num_captions)).encode()).hexdigest()
+def _fingerprint(data: list[Path], *others: object) -> str:
+    """32 hex digits of what a run learns from: names, sizes and times of the sources' files, and settings."""
+    digest = hashlib.sha256(repr(others).encode())
+    for source in data:
+        for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            stat = path.stat()
+            name = path.relative_to(source.parent).as_posix()
+            digest.update(repr((name, stat.st_size, stat.st_mtime_ns)).encode())
+    return digest.hexdigest()[:32]
+
+
+def _check_splits(faces: Mapping[str, Sized]) -> None:
+    for split, found in faces.items():
+        if not len(found):
+            raise ValueError(
+                f"--data holds no faces for {split} (one face in 20 is held out): give more faces"
+            )
+
+
+def _check_folder(folder: Path | None, option: str) -> None:
+    """ValueError unless an autoencoder lies there, before diffusers takes the path for a name on a hub."""
+    if folder is not None and not (folder / "config.json").is_file():
+        raise ValueError(
+            f"{option} {folder}: no autoencoder is there; `facemogle train autoencoder` makes one"
+        )
+
+
+def _read_autoencoder(folder: Path) -> AutoencoderDC:
+    from diffusers import AutoencoderDC
+
+    return AutoencoderDC.from_pretrained(folder, local_files_only=True, use_safetensors=True)
 
 
 def _save_pipeline(
@@ -212,6 +266,7 @@ def _save_pipeline(
 
     from facemogle.models.mini import SIZE
     from facemogle.pipeline import FaceMoGLEPipeline
+    from facemogle.training.loop import replace_folder
 
     pipe = FaceMoGLEPipeline(
         vae=vae,
@@ -226,9 +281,8 @@ def _save_pipeline(
     )
     temporary = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    pipe.to(torch.float16).save_pretrained(temporary)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    pipe.to("cpu", torch.float16).save_pretrained(temporary)
+    replace_folder(temporary, folder)
     typer.echo(f"wrote {folder}")
 
 

@@ -224,10 +224,11 @@ def _ids_of_png(stream: BinaryIO, lookup: np.ndarray, source: str) -> np.ndarray
         raise ValueError(f"{source}: a {header[24]}-bit grey image cannot hold 19 labels, save it in 8 bits")
     stream.seek(0)
     try:
-        with Image.open(stream, formats=["PNG"]) as image:
-            return _ids_of_image(image, lookup, source)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        image = Image.open(stream, formats=["PNG"])
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{source}: damaged PNG file ({error})") from error
+    return _ids_of_image(image, lookup, source)
 
 
 def _ids_of_image(image: Image.Image, lookup: np.ndarray, source: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from facemogle.core.label_map import LabelMap
 
@@ -32,15 +32,14 @@ class FaceRecord:
         try:
             with Image.open(io.BytesIO(self.photo_bytes)) as image:
                 return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.LANCZOS))
-        except UnidentifiedImageError as error:
-            raise ValueError(f"{self.key}: not an image: {error}") from error
+        except OSError as error:  # of which PIL's "cannot identify" is one
+            raise ValueError(f"{self.key}: damaged, or not an image: {error}") from error
 
     def label_map(self) -> LabelMap | None:
         """The mask, or None where the set has none for this face."""
         if self.mask_bytes is None:
             return None
-        with Image.open(io.BytesIO(self.mask_bytes)) as image:
-            return LabelMap.from_pil(image)
+        return LabelMap.from_bytes(self.mask_bytes, source=f"the mask of {self.key}")
 
     @property
     def split(self) -> str:
@@ -67,11 +66,16 @@ def read_faces(sources: Iterable[str | Path]) -> Iterator[FaceRecord]:
 
 
 def _tar_files(path: Path) -> dict[str, bytes]:
-    with tarfile.open(path) as archive:
-        members = (member for member in archive if member.isfile())
-        return {
-            m.name.removeprefix("./"): stream.read() for m in members if (stream := archive.extractfile(m))
-        }
+    try:
+        with tarfile.open(path) as archive:
+            members = (member for member in archive if member.isfile())
+            return {
+                m.name.removeprefix("./"): stream.read()
+                for m in members
+                if (stream := archive.extractfile(m))
+            }
+    except tarfile.TarError as error:
+        raise ValueError(f"{path}: damaged, or not a tar file: {error}") from error
 
 
 def _folder_files(folder: Path) -> dict[str, bytes]:

@@ -16,6 +16,9 @@ from facemogle.core.latents import pack
 Autoencoder = AutoencoderKL | AutoencoderDC
 
 
+_PIXELS_AT_ONCE = 1 << 20  # of planes in the encoder: those of a batch at 512 px would fill a GPU
+
+
 def downscale(vae: Autoencoder) -> int:
     """Pixels per latent, along each side."""
     if isinstance(vae, AutoencoderDC):
@@ -47,7 +50,8 @@ def encode_planes(vae: Autoencoder, planes_BR3HW: Tensor, present_BR: Tensor) ->
     Source: Zou et al. 2025, arXiv:2509.00428, section 3 (each plane through the encoder of photographs).
     """
     blank = torch.full_like(planes_BR3HW[:1, 0], -1.0)
-    chunks = torch.cat([blank, planes_BR3HW[present_BR]]).split(64)
+    planes = torch.cat([blank, planes_BR3HW[present_BR]])
+    chunks = planes.split(max(1, _PIXELS_AT_ONCE // planes[0, 0].numel()))
     encoded = pack(torch.cat([encode(vae, chunk) for chunk in chunks]))
     tokens_BRNC = encoded[0].expand(*present_BR.shape, -1, -1).clone()
     tokens_BRNC[present_BR] = encoded[1:]

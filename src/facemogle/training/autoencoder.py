@@ -52,7 +52,7 @@ class AutoencoderTask:
 
     def draw(self, generator: torch.Generator, batch_size: int) -> Tensor:
         """B x 3 x crop x crop in [-1, 1]."""
-        num_planes = round(batch_size * self.objective.plane_share)
+        num_planes = round(batch_size * self.objective.plane_share) if len(self.planes) else 0
         crops = [
             self._crop(source, generator)
             for source, count in ((self.planes, num_planes), (self.photos, batch_size - num_planes))
@@ -70,28 +70,26 @@ class AutoencoderTask:
         return crop.flip(-1) if mirrored else crop
 
     def loss(self, generator: torch.Generator, batch_size: int) -> dict[str, Tensor]:
-        pixels = self.draw(generator, batch_size).contiguous(memory_format=torch.channels_last)
-        weights = self.objective
-        with torch.autocast("cpu", torch.bfloat16, enabled=weights.bfloat16):
+        device, weights = self.model.device, self.objective
+        pixels = self.draw(generator, batch_size).to(device, memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=weights.bfloat16):
             with torch.set_grad_enabled(not weights.decoder_only):
                 latents = encode(self.model, pixels).float()
-            noise = torch.randn(latents.shape, generator=generator) * weights.latent_noise
+            noise = torch.randn(latents.shape, generator=generator).to(device) * weights.latent_noise
             made = decode(self.model, latents + noise).float()
             terms = {"l1": (made - pixels).abs().mean()}
             if self.perceptual is not None:
                 terms["perceptual"] = self.perceptual(made, pixels)
         terms["latent"] = latents.square().mean(dim=(0, 2, 3)).sub(1).square().mean()
         terms["loss"] = (
-            terms["l1"]
-            + weights.perceptual * terms.get("perceptual", torch.zeros(()))
-            + weights.latent * terms["latent"]
+            terms["l1"] + weights.perceptual * terms.get("perceptual", 0.0) + weights.latent * terms["latent"]
         )
         return terms
 
     @torch.no_grad()
     def validate(self, model: AutoencoderDC) -> dict[str, float]:
         """PSNR in dB of whole held-out faces, from the mean squared error of each."""
-        pixels = self.held_out.float() / 127.5 - 1
+        pixels = self.held_out.to(model.device).float() / 127.5 - 1
         made = torch.cat([decode(model, encode(model, chunk)) for chunk in pixels.split(32)])
         error = (made.clamp(-1, 1) - pixels).square().mean(dim=(1, 2, 3)) / 4
         return {"psnr_db": (-10 * error.log10()).mean().item()}
@@ -105,7 +103,7 @@ def standardise(model: AutoencoderDC, photos_N3HW: Tensor) -> None:
     same but for the decoder's zero padding at the border of the picture.
     """
     chunks = photos_N3HW.split(64)
-    latents = torch.cat([encode(model, chunk.float() / 127.5 - 1) for chunk in chunks])
+    latents = torch.cat([encode(model, chunk.to(model.device).float() / 127.5 - 1) for chunk in chunks])
     std, mean = torch.std_mean(latents, dim=(0, 2, 3))
     last, first = model.encoder.conv_out, model.decoder.conv_in
     assert last.bias is not None

@@ -117,14 +117,18 @@ class GeneratorTask:
 
     def loss(self, generator: torch.Generator, batch_size: int) -> dict[str, Tensor]:
         """Mean squared velocity error of a drawn batch, Zou et al. 2025, arXiv:2509.00428, section 5."""
-        num_masked = round(batch_size * self.objective.masked_share)
+        share = self.objective.masked_share
+        if not len(self.faces.with_mask) or not len(self.faces.without_mask):
+            share = float(len(self.faces.with_mask) > 0)  # there is one kind of face only
+        num_masked = round(batch_size * share)
         pools = ((self.faces.with_mask, num_masked), (self.faces.without_mask, batch_size - num_masked))
         picked = [
             pool[torch.randint(len(pool), (count,), generator=generator)] for pool, count in pools if count
         ]
         errors, num_shown = self._errors(self._forward, self.faces, torch.cat(picked), num_masked, generator)
-        terms = {"loss": errors.mean(), "loss_no_mask": errors[num_shown:].detach().mean()}
-        return terms | ({"loss_mask": errors[:num_shown].detach().mean()} if num_shown else {})
+        kinds = {"loss_no_mask": errors[num_shown:], "loss_mask": errors[:num_shown]}
+        parts = {name: part.detach().mean() for name, part in kinds.items() if len(part)}
+        return {"loss": errors.mean(), **parts}
 
     def _errors(
         self,
@@ -153,14 +157,14 @@ class GeneratorTask:
         blank = torch.rand(planes.shape[:2], generator=generator) < drops.plane_drop
         blank[:, 0] = False
         planes[blank] = faces.blank_NC.float()
-        velocity = []
+        device, velocity = self.model.transformer.device, []
         for part, shown in ((slice(0, num_shown), planes), (slice(num_shown, B), None)):
             if len(t_B[part]):
-                with torch.autocast("cpu", torch.bfloat16, enabled=drops.bfloat16):
-                    velocity.append(
-                        model(noisy[part], t_B[part], ids[part], attended[part], shown, self.rows)
-                    )
-        error = torch.cat(velocity).float() - velocity_target(clean, noise)
+                inputs = (noisy[part], t_B[part], ids[part], attended[part], shown)
+                on_device = (None if value is None else value.to(device) for value in inputs)
+                with torch.autocast(device.type, torch.bfloat16, enabled=drops.bfloat16):
+                    velocity.append(model(*on_device, self.rows))
+        error = torch.cat(velocity).float() - velocity_target(clean, noise).to(device)
         return error.square().mean(dim=(1, 2)), num_shown
 
     @torch.no_grad()

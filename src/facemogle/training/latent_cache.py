@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from facemogle.core.label_map import LabelMap, region_planes
 from facemogle.core.latents import pack
+from facemogle.core.regions import NUM_LABELS
 from facemogle.models.autoencoder import Autoencoder, encode, encode_planes
 from facemogle.models.text import tokenize
 from facemogle.training.generator import LatentFaces
@@ -44,14 +45,11 @@ def encode_faces(faces: Iterable[Face], vae: Autoencoder, tokenizer: PreTrainedT
     for start in range(0, len(faces), 32):
         chunk = faces[start : start + 32]
         pixels = torch.from_numpy(np.stack([face.pixels for face in chunk])).movedim(-1, 1)
-        latents.append(pack(encode(vae, pixels.float() / 127.5 - 1)).half())
+        latents.append(pack(encode(vae, pixels.to(vae.device).float() / 127.5 - 1)).half().cpu())
         label_maps = [face.label_map for face in chunk if face.label_map is not None]
         if label_maps:
-            planes.append(
-                encode_planes(
-                    vae, *region_planes(label_maps, height=pixels.shape[2], width=pixels.shape[3])
-                ).half()
-            )
+            drawn, present = region_planes(label_maps, height=pixels.shape[2], width=pixels.shape[3])
+            planes.append(encode_planes(vae, drawn.to(vae.device), present.to(vae.device)).half().cpu())
         for face in chunk:
             plane_of.append(-1 if face.label_map is None else next(rows))
             if len(face.captions) not in (0, num_captions):
@@ -61,14 +59,15 @@ def encode_faces(faces: Iterable[Face], vae: Autoencoder, tokenizer: PreTrainedT
             )
             ids.append(face_ids)
             attended.append(face_attended)
-    blank = encode(vae, torch.full((1, 3, *faces[0].pixels.shape[:2]), -1.0))
+    blank = pack(encode(vae, torch.full((1, 3, *faces[0].pixels.shape[:2]), -1.0, device=vae.device)))
+    blank_NC = blank[0].half().cpu()
     return LatentFaces(
         latents_FNC=torch.cat(latents),
         ids_FKL=torch.stack(ids),
         attended_FKL=torch.stack(attended),
         plane_of_F=torch.tensor(plane_of),
-        planes_MRNC=torch.cat(planes) if planes else torch.zeros(0),
-        blank_NC=pack(blank)[0].half(),
+        planes_MRNC=torch.cat(planes) if planes else blank_NC.new_zeros(0, NUM_LABELS + 1, *blank_NC.shape),
+        blank_NC=blank_NC,
         empty_ids_L=empty_ids,
         empty_attended_L=empty_attended,
     )

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,15 +72,25 @@ def train(
     schedule: Schedule,
     run: Path,
     *,
+    inputs: str = "",
     report: Callable[[dict], None] = lambda row: None,
 ) -> int:
-    """Train until `steps`, `minutes` or a signal, resuming what `run` holds; return the step reached."""
+    """Train until `steps`, `minutes` or a signal, resuming what `run` holds; return the step reached.
+
+    inputs: what the run learns from, in any words. ValueError if the run was begun with others, or with
+    another seed or batch size: it would not be the same run.
+    """
     run.mkdir(parents=True, exist_ok=True)
     averaged = AveragedModel(
         task.model, multi_avg_fn=get_ema_multi_avg_fn(schedule.ema_decay), use_buffers=True
     )
     base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    step = load_checkpoint(run, task.model, averaged, optimizers)
+    identity = {
+        "inputs": inputs,
+        "seed": str(schedule.seed),
+        "batch size": str(schedule.batch_size),
+    }
+    step = load_checkpoint(run, task.model, averaged, optimizers, identity)
     start = saved = time.monotonic()
     first = step
     parameters = [p for p in task.model.parameters() if p.requires_grad]
@@ -109,7 +119,7 @@ def train(
                     log.write(json.dumps(row) + "\n")
                 report(row)
             if done or now - saved > schedule.save_minutes * 60:
-                save_checkpoint(run, step, task.model, averaged, optimizers)
+                save_checkpoint(run, step, task.model, averaged, optimizers, identity)
                 saved = time.monotonic()
             if done:
                 break
@@ -117,10 +127,15 @@ def train(
 
 
 def save_checkpoint(
-    run: Path, step: int, model: nn.Module, averaged: AveragedModel, optimizers: list[torch.optim.Optimizer]
+    run: Path,
+    step: int,
+    model: nn.Module,
+    averaged: AveragedModel,
+    optimizers: list[torch.optim.Optimizer],
+    identity: Mapping[str, str],
 ) -> None:
     """Write `run/checkpoint` whole or not at all: a temporary folder, flushed, then renamed."""
-    temporary, final, old = run / "checkpoint.tmp", run / "checkpoint", run / "checkpoint.old"
+    temporary = run / "checkpoint.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     save_file(_owned(model.state_dict()), temporary / "model.safetensors")
@@ -131,24 +146,42 @@ def save_checkpoint(
         for index, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
     }
-    save_file(_owned(moments), temporary / "optimizer.safetensors", {"step": str(step)})
+    save_file(_owned(moments), temporary / "optimizer.safetensors", {"step": str(step), **identity})
     for path in temporary.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    shutil.rmtree(old, ignore_errors=True)
+    replace_folder(temporary, run / "checkpoint")
+
+
+def replace_folder(temporary: Path, final: Path) -> None:
+    """Put a finished folder in another's place; at any instant the new one or the old (.old) is there."""
+    old = final.with_name(f"{final.name}.old")
     if final.exists():
+        shutil.rmtree(old, ignore_errors=True)
         final.rename(old)
     temporary.rename(final)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def load_checkpoint(
-    run: Path, model: nn.Module, averaged: AveragedModel, optimizers: list[torch.optim.Optimizer]
+    run: Path,
+    model: nn.Module,
+    averaged: AveragedModel,
+    optimizers: list[torch.optim.Optimizer],
+    identity: Mapping[str, str],
 ) -> int:
     """Restore what `run` holds into the given objects and return its step, 0 where there is none."""
-    folder = next((f for f in (run / "checkpoint", run / "checkpoint.old") if f.exists()), None)
+    folder = _checkpoint_folder(run)
     if folder is None:
         return 0
+    with safe_open(folder / "optimizer.safetensors", "pt") as file:
+        stored = file.metadata()
+    for name, value in identity.items():
+        if stored.get(name) != value:
+            raise ValueError(
+                f"{run}: begun with {name} {stored.get(name)!r}, now it is {value!r}; "
+                "go on as before or choose another folder"
+            )
     model.load_state_dict(read_tensors(folder / "model.safetensors"), strict=True)
     averaged.module.load_state_dict(read_tensors(folder / "averaged.safetensors"), strict=True)
     averaged.n_averaged.fill_(1)
@@ -168,13 +201,21 @@ def load_checkpoint(
 
 def averaged_weights(run: Path) -> dict[str, Tensor]:
     """The moving average of the weights in the run's last checkpoint, under the model's own names."""
-    return read_tensors(run / "checkpoint" / "averaged.safetensors")
+    folder = _checkpoint_folder(run)
+    if folder is None:
+        raise FileNotFoundError(f"{run}: holds no checkpoint")
+    return read_tensors(folder / "averaged.safetensors")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file."""
     with safe_open(path, "pt") as file:
         return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+
+
+def _checkpoint_folder(run: Path) -> Path | None:
+    """The last whole checkpoint; a kill between two renames leaves it as `checkpoint.old`."""
+    return next((f for f in (run / "checkpoint", run / "checkpoint.old") if f.exists()), None)
 
 
 def _owned(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
