@@ -9,6 +9,7 @@ from pathlib import Path
 import diffusers
 import generation
 import mogle_step
+import obedience
 import samplers
 import torch
 from table import Row
@@ -32,6 +33,7 @@ def main() -> None:
         ("loading, generation and memory", generation.rows),
         ("experts and gate", mogle_step.rows),
         ("samplers", samplers.rows),
+        ("obedience to mask and caption", obedience.rows),
     ):
         print(f"measuring {title} ...", flush=True)
         rows += benchmark()
