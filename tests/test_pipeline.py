@@ -89,6 +89,24 @@ class TestSampling:
         )
         close(made, x)
 
+    def test_captions_may_be_guided_more_strongly_than_masks(self, own_pipe):
+        """One Euler step is linear in the velocity, so the guided end follows from the unguided ends."""
+        requests = ((CAPTION, face()), ("", face()), (CAPTION, None), ("", None))
+        both, mask, caption, none = (
+            latents_of(own_pipe, prompt, mask=label_map, num_inference_steps=1, guidance_scale=1.0)
+            for prompt, label_map in requests
+        )
+        own_pipe.register_to_config(caption_guidance=3.0)
+        expected = (
+            none + 2 * (mask - none) + 6 * (both - mask),
+            none + 2 * (mask - none),
+            none + 6 * (caption - none),
+            none,
+        )
+        for (prompt, label_map), end in zip(requests, expected, strict=True):
+            made = latents_of(own_pipe, prompt, mask=label_map, num_inference_steps=1, guidance_scale=2.0)
+            close(made, end, 1e-4)
+
     @pytest.mark.parametrize("shift", [1.0, 0.15, 3.0])
     def test_time_runs_in_shifted_equal_steps(self, own_pipe, shift):
         own_pipe.register_modules(scheduler=FlowMatchEulerDiscreteScheduler(shift=shift))

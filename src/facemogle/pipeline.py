@@ -68,7 +68,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
     """Faces from a semantic mask, a caption, or both, with FLUX or with the embedded mini model.
 
     Source: Zou et al. 2025, arXiv:2509.00428. A transformer with guidance embeddings (FLUX.1-dev) is told the
-    guidance scale; one without is guided by its own unconditional velocity (Ho and Salimans 2022).
+    guidance scale; one without is guided by its own unconditional velocity (Ho and Salimans 2022), captions
+    `caption_guidance` times as strongly as masks (after Brooks et al. 2023, arXiv:2211.09800, section 3.2).
     """
 
     model_cpu_offload_seq = "text_encoder->text_encoder_2->mogle->transformer->vae"
@@ -88,6 +89,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         default_size: int = 512,
         default_steps: int = 28,
         default_guidance: float = 3.5,
+        caption_guidance: float = 1.0,
     ):
         super().__init__()
         self.register_modules(
@@ -101,7 +103,10 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             scheduler=scheduler,
         )
         self.register_to_config(
-            default_size=default_size, default_steps=default_steps, default_guidance=default_guidance
+            default_size=default_size,
+            default_steps=default_steps,
+            default_guidance=default_guidance,
+            caption_guidance=caption_guidance,
         )
 
     @classmethod
@@ -252,47 +257,58 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         width: int,
         max_sequence_length: int,
     ) -> list[_Branch]:
-        """The passes a step needs: one for rows with a mask, one for those without and for unguided ones."""
+        """The passes a step needs: one for rows with a mask, one for those without.
+
+        Guided by its own velocities v(caption, mask), an image follows v(-, -) + g (v(-, mask) - v(-, -))
+        + g k (v(caption, mask) - v(-, mask)), with g the guidance scale and k the model's caption guidance.
+        """
         device, dtype = self._execution_device, self.transformer.dtype
         multiple = downscale(self.vae) * PATCH
         grid = {"rows": height // multiple, "columns": width // multiple}
         embedded = self.transformer.config["guidance_embeds"]
-        guided = not embedded and guidance != 1
-        tokens_BLX, pooled_BP = self._encode(prompts + [""] * guided, max_sequence_length)
+        tokens_BLX, pooled_BP = self._encode([*prompts, ""], max_sequence_length)
+        masked: list[tuple[int, int, float]] = []  # image, caption, weight of its velocity
+        plain: list[tuple[int, int, float]] = []
+        for image, (prompt, label_map) in enumerate(zip(prompts, label_maps, strict=True)):
+            own = masked if label_map is not None else plain
+            if embedded:
+                own.append((image, image, 1.0))
+                continue
+            no_caption, with_mask = len(prompts), guidance if label_map is not None else 0.0
+            with_caption = guidance * self.config["caption_guidance"] if prompt else 0.0
+            own += [(image, image, with_caption)] * bool(with_caption)
+            if label_map is not None and with_mask != with_caption:
+                masked.append((image, no_caption, with_mask - with_caption))
+            rest = 1 - (with_mask if label_map is not None else with_caption)
+            plain += [(image, no_caption, rest)] * (rest != 0)
 
-        def guidance_of(count: int) -> Tensor | None:
-            return torch.full((count,), guidance, device=device, dtype=dtype) if embedded else None
+        def prepared(
+            rows: list[tuple[int, int, float]], **mask: Any
+        ) -> tuple[Tensor, Tensor, RequestContext]:
+            images, captions, weights = map(list, zip(*rows, strict=True))
+            told = torch.full((len(rows),), guidance, device=device, dtype=dtype) if embedded else None
+            context = self.transformer.prepare(
+                tokens_BLX[captions], pooled_BP[captions], told, **grid, **mask
+            )
+            return torch.tensor(images, device=device), torch.tensor(weights, device=device), context
 
-        own_weight = guidance if guided else 1.0
-        masked = [i for i, label_map in enumerate(label_maps) if label_map is not None]
-        plain = [i for i, label_map in enumerate(label_maps) if label_map is None]
         branches = []
         if masked:
+            owners = list(dict.fromkeys(image for image, _, _ in masked))
             planes, present = region_planes(
                 [m for m in label_maps if m is not None], height=height, width=width
             )
-            plane_KRNC = encode_planes(self.vae, planes.to(device), present.to(device)).to(dtype)
-            context = self.transformer.prepare(
-                tokens_BLX[masked],
-                pooled_BP[masked],
-                guidance_of(len(masked)),
-                **grid,
-                mask=True,
-                mask_weight_BN=None if weight_BN is None else weight_BN[masked].to(device, dtype),
-            )
-            weights = torch.full((len(masked),), own_weight, device=device)
-            row_K = torch.tensor(masked, device=device)
+            plane_MRNC = encode_planes(self.vae, planes.to(device), present.to(device)).to(dtype)
+            expert_MRNC = self.mogle.experts(plane_MRNC)
+            images = [image for image, _, _ in masked]
+            which = [owners.index(image) for image in images]
+            weight_KN = None if weight_BN is None else weight_BN[images].to(device, dtype)
+            row_K, velocity_weight_K, context = prepared(masked, mask=True, mask_weight_BN=weight_KN)
             branches.append(
-                _Branch(row_K, weights, context, self.mogle.experts(plane_KRNC), plane_KRNC[:, 0])
+                _Branch(row_K, velocity_weight_K, context, expert_MRNC[which], plane_MRNC[which, 0])
             )
-        caption = plain + [len(prompts)] * len(prompts) * guided
-        if caption:
-            context = self.transformer.prepare(
-                tokens_BLX[caption], pooled_BP[caption], guidance_of(len(caption)), **grid, mask=False
-            )
-            weights = [own_weight] * len(plain) + [1 - own_weight] * len(prompts) * guided
-            row_K = torch.tensor(plain + list(range(len(prompts))) * guided, device=device)
-            branches.append(_Branch(row_K, torch.tensor(weights, device=device), context))
+        if plain:
+            branches.append(_Branch(*prepared(plain, mask=False)))
         return branches
 
     def _encode(self, prompts: Sequence[str], max_sequence_length: int) -> tuple[Tensor, Tensor]:
