@@ -1,6 +1,6 @@
 """Solvers at equal numbers of model evaluations: how far each ends from the exact end of the same path.
 
-Start noise and requests are the same for all; the exact end is Euler's with 400 steps. Distances are root
+Start noise and requests are the same for all; the exact end is Euler's with 200 steps. Distances are root
 mean squares over packed latents, whose own scale is about 1, and over pixels of 0..255.
 """
 
@@ -42,7 +42,7 @@ def rows() -> list[Row]:
     pipe.set_progress_bar_config(disable=True)
     shift: float = pipe.scheduler.config["shift"]
     folder = Path(str(files("facemogle") / "assets" / "examples"))
-    examples = json.loads((folder / "captions.json").read_text())
+    examples = json.loads((folder / "captions.json").read_text())[::5]
     request = {
         "prompt": [example["prompt"] or "" for example in examples],
         "mask": [example["mask"] and LabelMap.read(folder / example["mask"]) for example in examples],
@@ -60,7 +60,7 @@ def rows() -> list[Row]:
         side = round(latents.shape[1] ** 0.5)
         return decode(pipe.vae, unpack(latents, rows=side, columns=side)).clamp(-1, 1) * 127.5
 
-    exact = end("Euler", 400)
+    exact = end("Euler", 200)
     exact_pixels = pixels(exact)
     made = []
     for evaluations in EVALUATIONS:

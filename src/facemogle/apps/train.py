@@ -276,8 +276,9 @@ def _save_pipeline(
         mogle=model.mogle,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=time_shift),
         default_size=SIZE,
-        default_steps=24,
-        default_guidance=2.0,
+        default_steps=16,
+        default_guidance=1.5,
+        caption_guidance=3.0,
     )
     temporary = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
