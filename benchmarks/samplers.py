@@ -40,7 +40,7 @@ SOLVERS: dict[str, tuple[Callable[[float], Any], Callable[[int], int]]] = {
 def rows() -> list[Row]:
     pipe = FaceMoGLEPipeline.mini()
     pipe.set_progress_bar_config(disable=True)
-    shift: float = pipe.scheduler.config["shift"]
+    shift: float = pipe.scheduler.config["flow_shift"]
     folder = Path(str(files("facemogle") / "assets" / "examples"))
     examples = json.loads((folder / "captions.json").read_text())[::5]
     request = {
