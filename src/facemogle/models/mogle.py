@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
-from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+from diffusers.models.embeddings import TimestepEmbedding
 from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 from torch.nn.functional import relu
@@ -43,6 +43,8 @@ class MoGLE(ModelMixin, ConfigMixin):
     what the released sampling code feeds (see the docstring of `FaceMoGLEPipeline.from_flux`).
     """
 
+    frequencies: Tensor
+
     @register_to_config
     def __init__(
         self,
@@ -64,7 +66,9 @@ class MoGLE(ModelMixin, ConfigMixin):
         self.expert_out_REC = nn.Parameter(torch.randn(num_regions, expert_width, channels) * out_scale)
         self.expert_out_bias_R1C = nn.Parameter(torch.zeros(num_regions, 1, channels))
         self.noise_proj = nn.Linear(channels, channels)
-        self.time_features = Timesteps(_TIME_FEATURES, flip_sin_to_cos=True, downscale_freq_shift=0)
+        # Rounded as diffusers rounds it: at 1000 radians the last bits of a frequency show.
+        exponent = -math.log(10_000) * torch.arange(_TIME_FEATURES // 2, dtype=torch.float32)
+        self.register_buffer("frequencies", torch.exp(exponent / (_TIME_FEATURES // 2)), persistent=False)
         self.time_embedding = TimestepEmbedding(_TIME_FEATURES, channels)
         self.gate_in = nn.Linear(channels, gate_width)
         self.gate_out = nn.Linear(gate_width, num_regions)
@@ -79,11 +83,11 @@ class MoGLE(ModelMixin, ConfigMixin):
         if self.num_regions != R:
             raise ValueError(f"got {R} planes, this MoGLE has {self.num_regions} experts")
         if self.variant in ("gate_only", "plane_mean"):
-            return plane_BRNC
+            return _laid_out_for_mix(plane_BRNC.transpose(1, 2))
         plane_RMC = plane_BRNC.transpose(0, 1).reshape(R, B * N, C)
         hidden = relu(torch.baddbmm(self.expert_in_bias_R1E, plane_RMC, self.expert_in_RCE))
         mixed = torch.baddbmm(self.expert_out_bias_R1C, hidden, self.expert_out_REC)
-        return mixed.view(R, B, N, C).transpose(0, 1)
+        return _laid_out_for_mix(mixed.view(R, B, N, C).permute(1, 2, 0, 3))
 
     @apply_forward_hook
     def gate(self, global_BNC: Tensor, latents_BNC: Tensor, t_B: Tensor) -> Tensor:
@@ -100,7 +104,8 @@ class MoGLE(ModelMixin, ConfigMixin):
             return global_BNC.new_full((B, N, self.num_regions), 1 / self.num_regions)
         features = global_BNC
         if self.variant != "static_gate":
-            time = self.time_features(t_B * self.gate_time_scale).to(global_BNC.dtype)
+            angle = (t_B * self.gate_time_scale)[:, None].float() * self.frequencies
+            time = torch.cat([angle.cos(), angle.sin()], dim=-1).to(global_BNC.dtype)
             features = features + self.noise_proj(latents_BNC) + self.time_embedding(time)[:, None]
         if self.variant == "scalar_gate":
             features = features.mean(dim=1, keepdim=True).expand(B, N, -1)
@@ -112,8 +117,13 @@ class MoGLE(ModelMixin, ConfigMixin):
     @staticmethod
     def mix(expert_BRNC: Tensor, gate_BNR: Tensor) -> Tensor:
         """Condition tokens sum_r gate_r expert_r, B x N x C."""
-        return torch.einsum("brnc,bnr->bnc", expert_BRNC, gate_BNR)
+        return torch.matmul(gate_BNR[:, :, None], expert_BRNC.transpose(1, 2))[:, :, 0]
 
     def forward(self, plane_BRNC: Tensor, latents_BNC: Tensor, t_B: Tensor) -> Tensor:
         """Condition tokens of planes at once, B x N x C, as training needs them."""
         return self.mix(self.experts(plane_BRNC), self.gate(plane_BRNC[:, 0], latents_BNC, t_B))
+
+
+def _laid_out_for_mix(expert_BNRC: Tensor) -> Tensor:
+    """B x R x N x C whose memory runs B, N, R, C: what a step's product reads, so no step copies it."""
+    return expert_BNRC.contiguous().transpose(1, 2)
