@@ -268,6 +268,7 @@ def _save_pipeline(
     from facemogle.pipeline import FaceMoGLEPipeline
     from facemogle.training.loop import replace_folder
 
+    vae.register_to_config(_name_or_path="")  # where it lay on this machine is nobody's business
     pipe = FaceMoGLEPipeline(
         vae=vae,
         text_encoder_2=model.text_encoder_2,
