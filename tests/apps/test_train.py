@@ -101,15 +101,15 @@ def test_wrong_input_ends_in_one_line(tmp_path, arguments, message):
 
 
 def test_the_cache_notices_every_file_of_a_folder(tmp_path):
-    from facemogle.apps.train import _fingerprint
+    from facemogle.apps.train.options import fingerprint
 
     (tmp_path / "face").mkdir()
     (tmp_path / "face" / "1.jpg").write_bytes(b"one")
-    marks = [_fingerprint([tmp_path], 16), _fingerprint([tmp_path], 16), _fingerprint([tmp_path], 8)]
+    marks = [fingerprint([tmp_path], 16), fingerprint([tmp_path], 16), fingerprint([tmp_path], 8)]
     (tmp_path / "face" / "2.jpg").write_bytes(b"two")
-    marks.append(_fingerprint([tmp_path], 16))
+    marks.append(fingerprint([tmp_path], 16))
     (tmp_path / "face" / "1.jpg").write_bytes(b"other")
-    marks.append(_fingerprint([tmp_path], 16))
+    marks.append(fingerprint([tmp_path], 16))
     assert marks[0] == marks[1]
     assert len(set(marks)) == 4
 

@@ -10,7 +10,7 @@ from facemogle.training.perceptual import PerceptualDistance
 @pytest.fixture
 def distance(tmp_path) -> PerceptualDistance:
     torch.manual_seed(0)
-    save_file(PerceptualDistance().state_dict(), tmp_path / "weights.safetensors")
+    save_file(PerceptualDistance().features.state_dict(), tmp_path / "weights.safetensors")
     return PerceptualDistance.load(tmp_path / "weights.safetensors")
 
 

@@ -1,0 +1,61 @@
+"""What the commands of `facemogle train` share: options, checks, the identity of a run, reports."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sized
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderDC
+
+Sources = Annotated[
+    list[Path], typer.Option("--data", help="Folder or tar file with face/, mask/, attributes.jsonl.")
+]
+Run = Annotated[Path, typer.Option("--out", help="Folder of the run; an interrupted run there is resumed.")]
+Steps = Annotated[int, typer.Option(min=1, help="Length of the run, which sets the learning-rate curve.")]
+Minutes = Annotated[float | None, typer.Option(min=0, help="Pause after so long; the next call goes on.")]
+Batch = Annotated[int, typer.Option(min=1, help="Samples a step.")]
+Rate = Annotated[float, typer.Option("--learning-rate", min=0, help="Peak learning rate.")]
+Seed = Annotated[int, typer.Option(min=0, help="Fixes weights, order and noise.")]
+BFloat16 = Annotated[bool, typer.Option(help="Matrix products in bfloat16; needs hardware that has it.")]
+
+
+def fingerprint(data: list[Path], *others: object) -> str:
+    """32 hex digits of what a run learns from: names, sizes and times of the sources' files, and settings."""
+    digest = hashlib.sha256(repr(others).encode())
+    for source in data:
+        for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            stat = path.stat()
+            name = path.relative_to(source.parent).as_posix()
+            digest.update(repr((name, stat.st_size, stat.st_mtime_ns)).encode())
+    return digest.hexdigest()[:32]
+
+
+def check_splits(faces: Mapping[str, Sized]) -> None:
+    for split, found in faces.items():
+        if not len(found):
+            raise ValueError(
+                f"--data holds no faces for {split} (one face in 20 is held out): give more faces"
+            )
+
+
+def check_folder(folder: Path | None, option: str) -> None:
+    """ValueError unless an autoencoder lies there, before diffusers takes the path for a name on a hub."""
+    if folder is not None and not (folder / "config.json").is_file():
+        raise ValueError(
+            f"{option} {folder}: no autoencoder is there; `facemogle train autoencoder` makes one"
+        )
+
+
+def read_autoencoder(folder: Path) -> AutoencoderDC:
+    from diffusers import AutoencoderDC
+
+    return AutoencoderDC.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+
+
+def report(row: dict) -> None:
+    typer.echo("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
