@@ -43,7 +43,7 @@ def test_show_over_a_photo(mask):
     assert Image.open("both.png").width > Image.open("alone.png").width
     Path("photo.txt").write_text("no picture")
     assert (
-        "photo.txt: no picture"
+        "photo.txt: damaged, or not a photograph"
         in run("show", "face.png", "--photo", "photo.txt", "--out", "c.png", code=2).stderr
     )
 

@@ -121,3 +121,23 @@ def test_a_folder_without_faces_ends_in_one_line(tmp_path):
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert "no face/ folder" in result.stderr
+
+
+def test_a_sets_own_captions_come_before_those_written_from_attributes(tmp_path):
+    from facemogle.apps.train.generator import _faces
+
+    for name in ("face", "text"):
+        (tmp_path / name).mkdir()
+    rows = []
+    for stem in ("a", "b", "c"):
+        Image.new("RGB", (8, 8)).save(tmp_path / "face" / f"{stem}.png")
+        facts = {"gender": "male", "age": 30.0} if stem != "c" else None
+        rows.append(json.dumps({"image": f"face/{stem}.png", "attributes": facts, "split": "train"}))
+    (tmp_path / "attributes.jsonl").write_text("\n".join(rows))
+    (tmp_path / "text" / "a.txt").write_text("Eyes left.\nA man.\n")
+    a, mirrored, b, _, c, _ = _faces([tmp_path], "train", 3)
+    assert list(a.captions) == ["Eyes left.", "A man.", "Eyes left."]  # as many as asked for
+    assert list(mirrored.captions) == ["Eyes right.", "A man.", "Eyes right."]
+    assert len(b.captions) == 3
+    assert "Eyes left." not in b.captions
+    assert not c.captions

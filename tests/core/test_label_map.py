@@ -198,7 +198,7 @@ def test_a_photograph_is_called_one(tmp_path):
     message = f"{path}: colour (12, 200, 3) at (x=1, y=0) is not in the palette; {num_colors} different such"
     with refused(message) as caught:
         LabelMap.read(path)
-    assert str(caught.value).endswith("is this a photograph, not a mask?")
+    assert "is this a photograph, not a mask? `facemogle parse` makes a mask" in str(caught.value)
 
 
 def test_a_smoothed_mask_is_called_one(tmp_path):

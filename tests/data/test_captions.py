@@ -39,7 +39,9 @@ def colors(**confidences: float) -> list[dict]:
 def random_face(rng: random.Random) -> dict:
     hair = rng.sample(("brown", "black", "blond", "red", "gray", "other"), 2)
     sure = rng.choice((1.0, 0.97, 0.8))
-    accessories = [{"type": "headwear", "confidence": 1.0}] if rng.random() < 0.2 else []
+    covered = rng.random() < 0.2
+    jewels = rng.choice(((), (), ("earrings",), ("necklace",), ("earrings", "necklace")))
+    accessories = [{"type": name, "confidence": 1.0} for name in (*["headwear"] * covered, *jewels)]
     emotion = rng.choice((*NO_EMOTION, "disgust"))
     return face(
         gender=rng.choice(("male", "female", None)),
@@ -53,7 +55,7 @@ def random_face(rng: random.Random) -> dict:
         headPose={"pitch": rng.uniform(-30, 30), "yaw": rng.uniform(-50, 50)},
         hair={
             "bald": rng.choice((0.0, 0.8, 1.0)),
-            "invisible": bool(accessories),
+            "invisible": covered,
             "hairColor": colors(**{hair[0]: sure, hair[1]: rng.choice((sure - 0.05, 0.5))}),
         },
     )
@@ -127,6 +129,9 @@ def test_negatives_are_rare():
         ({"hair": {"bald": 0.0, "hairColor": colors(red=1.0, brown=0.95)}}, "auburn hair"),
         ({"hair": {"bald": 0.0, "hairColor": colors(blond=1.0, brown=0.6)}}, "blond hair"),
         ({"gender": "female", "makeup": {"eyeMakeup": False, "lipMakeup": True}}, "lipstick"),
+        ({"gender": "female", "makeup": {"eyeMakeup": True}}, "eye makeup"),
+        ({"accessories": [{"type": "earrings", "confidence": 1.0}]}, "earrings"),
+        ({"accessories": [{"type": "necklace", "confidence": 1.0}]}, "necklace"),
         ({"facialHair": {"moustache": 0.4, "beard": 0.4, "sideburns": 0.4}}, "stubble"),
         ({"facialHair": {"moustache": 0.1, "beard": 0.1, "sideburns": 0.1}}, "clean-shaven"),
         ({"facialHair": {"moustache": 0.4, "beard": 0.1, "sideburns": 0.1}}, None),
@@ -165,3 +170,10 @@ def test_mirror_caption():
     assert mirror_caption("LEFT brightly leftover") == "RIGHT brightly leftover"
     assert mirror_caption(mirror_caption("turned to the right")) == "turned to the right"
     assert mirror_caption("") == ""
+
+
+def test_makeup_is_denied_only_where_all_of_it_is_known():
+    known = clear_facts(face(gender="female", makeup={"eyeMakeup": False, "lipMakeup": False}))
+    half_known = clear_facts(face(gender="female", makeup={"lipMakeup": False}))
+    assert "no makeup" in known
+    assert "no makeup" not in half_known

@@ -61,6 +61,13 @@ def test_mask_and_photograph_may_differ_in_size():
     assert attributes["accessories"] == [{"type": "headwear", "confidence": 1.0}]
 
 
+def test_jewels():
+    attributes = attributes_from_mask(
+        drawn(hat=(0, 20), earring=(50, 51), necklace=(80, 82)), np.zeros((100, 100, 3), np.uint8)
+    )
+    assert [item["type"] for item in attributes["accessories"]] == ["headwear", "earrings", "necklace"]
+
+
 def test_captions_say_what_the_mask_tells_and_nothing_of_gender():
     attributes = attributes_from_mask(
         drawn(hat=(0, 20), eye_glasses=(40, 50), left_eye=(44, 46)), np.zeros((100, 100, 3), np.uint8)

@@ -10,10 +10,12 @@ import typer
 from typer.core import TyperGroup
 
 from facemogle import __version__
+from facemogle.apps.data import app as data_app
 from facemogle.apps.demo import demo
 from facemogle.apps.generate import ManyValues, generate
 from facemogle.apps.inspect_gates import gates
 from facemogle.apps.masks import app as mask_app
+from facemogle.apps.parse import parse
 from facemogle.apps.train import app as train_app
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -70,9 +72,11 @@ app = typer.Typer(
 inspect_app = typer.Typer(help="Look inside the model.", no_args_is_help=True, rich_markup_mode=None)
 app.command(cls=ManyValues)(generate)
 app.command()(demo)
+app.command()(parse)
 app.add_typer(mask_app, name="mask")
 inspect_app.command()(gates)
 app.add_typer(inspect_app, name="inspect")
+app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
 
 

@@ -38,9 +38,10 @@ def show(
     from facemogle.apps.jobs import prepare
     from facemogle.apps.record import save_picture
     from facemogle.core.label_map import LabelMap
+    from facemogle.core.photo import read_photo
 
     label_map = LabelMap.read(file, order=class_order)
-    under = None if photo is None else _read_photo(photo)
+    under = None if photo is None else read_photo(photo)
     out = out or file.with_name(f"{file.stem}.show.png")
     prepare([out], overwrite=overwrite)
     save_picture(draw_mask(label_map, under), out)
@@ -141,13 +142,3 @@ def _shares(label_map: LabelMap) -> list[tuple[tuple[int, ...], str, float]]:
         (tuple(PALETTE[label].tolist()), REGION_NAMES[label], float((label_map.ids == label).mean()))
         for label in label_map.present.nonzero()[0]
     ]
-
-
-def _read_photo(path: Path) -> Image.Image:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise ValueError(f"{path}: no picture that can be read ({error})") from None

@@ -65,14 +65,10 @@ def load_pipeline(model: str, device: str | None = None) -> FaceMoGLEPipeline:
     other devices the embedded model is, and a folder's weights are as they were stored.
     Raises ValueError for no such model, device, or damaged weights.
     """
-    import diffusers.utils.logging as diffusers_logging
     import torch
-    import transformers.utils.logging as transformers_logging
     from safetensors import SafetensorError
 
-    for library in (diffusers_logging, transformers_logging):
-        library.set_verbosity_error()
-        library.disable_progress_bar()
+    quiet_libraries()
     from facemogle.pipeline import FaceMoGLEPipeline  # after that: importing it warns, too
 
     folder = model_folder(model)
@@ -89,6 +85,16 @@ def load_pipeline(model: str, device: str | None = None) -> FaceMoGLEPipeline:
         raise ValueError(f"{folder}: damaged weights, {error}") from None
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(target)
+
+
+def quiet_libraries() -> None:
+    """Let diffusers and transformers say only what is an error, without bars."""
+    import diffusers.utils.logging as diffusers_logging
+    import transformers.utils.logging as transformers_logging
+
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
 
 
 def find_device(name: str | None) -> torch.device:

@@ -25,7 +25,10 @@ MAX_PIXELS = 16_000_000
 OUR_ORDER = "CelebAMask-HQ"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
-_JPEG_REFUSAL = "{}: a JPEG image; its compression changes labels, so save the mask as PNG"
+_JPEG_REFUSAL = (
+    "{}: a JPEG image; its compression changes labels, so save the mask as PNG; "
+    "of a photograph, `facemogle parse` makes a mask"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,5 +343,7 @@ def _first(bad: np.ndarray, values: np.ndarray) -> tuple[str, Any]:
 
 
 def _suspicion(bad: np.ndarray, num_kinds: int, kind: str) -> str:
-    likely = "a photograph, not a mask" if bad.mean() > 0.5 else "a mask that was smoothed or compressed"
-    return f"{num_kinds} different such {kind} on {bad.mean():.1%} of the pixels: is this {likely}?"
+    found = f"{num_kinds} different such {kind} on {bad.mean():.1%} of the pixels: is this"
+    if bad.mean() > 0.5:
+        return f"{found} a photograph, not a mask? `facemogle parse` makes a mask of one"
+    return f"{found} a mask that was smoothed or compressed?"

@@ -2,8 +2,7 @@
 
 Attributes have the form of a face service's answer (gender, age, smile, facialHair, glasses, emotion, makeup,
 accessories, headPose, hair); an absent one is a fact not known. Every word comes from the tables at the head
-of this file, so `caption_words` knows them all. Left and right are the person's own, as in the label map:
-who looks to their left looks towards the right edge of the picture.
+of this file: `caption_words` knows them all. Left is the person's own: towards the picture's right edge.
 """
 
 import random
@@ -58,6 +57,8 @@ FACTS = {
     "no glasses": Fact("eyes", 0.07, "", "no glasses", "", "without glasses|not wearing glasses"),
     "hat": Fact("hat", 1.9, "", "", "a hat|a hat|a hat|a cap|headwear|something on the head|a head covering"),
     "no hat": Fact("hat", 0.05, "", "no hat", "", "without a hat|not wearing a hat|not wearing a cap"),
+    "earrings": Fact("earrings", 1.0, "", "", "earrings|earrings|earrings|an earring"),
+    "necklace": Fact("necklace", 1.0, "", "", "a necklace"),
     "lipstick": Fact("makeup", 0.9, "", "", "lipstick|lipstick|lip makeup|makeup on the lips|makeup"),
     "eye makeup": Fact("makeup", 0.8, "", "", "eye makeup|mascara|eyeliner|makeup on the eyes|makeup"),
     "makeup": Fact("makeup", 0.9, "", "", "makeup|make-up|lipstick|lipstick|eye makeup|lipstick and mascara"),
@@ -86,8 +87,10 @@ FACTS = {
     "up": Fact("nod", 0.5, "", "", "", "looking up|with the head up|with head tilted up"),
 }
 
-# Upper end of an age (not in it), adjectives, nouns by gender, phrases.
+# Upper end of an age (not in it; the first is the unknown age), adjectives, nouns by gender, phrases.
 AGES: tuple[tuple[float, str, dict[str, str], str], ...] = (
+    (0, "", {"female": "woman|woman|female|lady", "male": "man|man|male|guy",
+        "person": "person|person|face"}, ""),
     (2, "little|small|tiny", {"person": "baby|baby|infant"}, ""),
     (4, "little|small|young", {"person": "toddler|toddler|child|kid|baby"}, ""),
     (13, "little|young|small", {"female": "girl|girl|girl|child|kid", "male": "boy|boy|boy|child|kid",
@@ -105,8 +108,6 @@ AGES: tuple[tuple[float, str, dict[str, str], str], ...] = (
     (float("inf"), "old|old|elderly|senior|older|aged", {"female": "woman|woman|lady|female|grandmother",
         "male": "man|man|gentleman|male|grandfather", "person": "person|senior"}, ""),
 )
-ANY_AGE = {"female": "woman|woman|female|lady", "male": "man|man|male|guy",
-    "person": "person|person|face"}
 YEAR_OLD = "{age} year old"  # an adjective
 YEARS = "{age} years old|about {age} years old|aged {age}|around {age} years old"
 DECADES = "in {his} {decade}|in {his} {tens}s"
@@ -122,7 +123,7 @@ PREDICATES = {"adjective": "is {}", "does": "is {}", "has": "has {}",
     "wears": "wears {}|is wearing {}|has {}"}
 PHRASES = {"has": "with {}|with {}|with {}|who has {}|having {}", "does": "{}|{}|who is {}",
     "wears": "wearing {}|wearing {}|with {}|who wears {}"}
-TABLES = (FACTS, AGES, ANY_AGE, YEAR_OLD, YEARS, DECADES, DECADE_NAMES, PRONOUNS, FRAMES, SUBJECTS, ARTICLES,
+TABLES = (FACTS, AGES, YEAR_OLD, YEARS, DECADES, DECADE_NAMES, PRONOUNS, FRAMES, SUBJECTS, ARTICLES,
     AN, AND, NAMED, PREDICATES, PHRASES)
 # fmt: on
 NUM_FACTS_ODDS = (0.07, 0.22, 0.29, 0.24, 0.13, 0.05)  # of 0, 1, 2 ... facts in a caption
@@ -169,13 +170,15 @@ def clear_facts(attributes: Mapping[str, Any]) -> list[str]:
     accessories, glasses = attributes.get("accessories"), attributes.get("glasses")
     covered = any(item["type"] == "headwear" for item in accessories or ())
     facts = [] if accessories is None else ["hat"] if covered else ["no hat"]
+    facts += [item["type"] for item in accessories or () if item["type"] in ("earrings", "necklace")]
     hair = None if covered else _hair(attributes.get("hair") or {}, gender == "male", age)
     facts += [hair] if hair else []
     if gender == "male" and age >= 18 and attributes.get("facialHair"):
         facts += _facial_hair(attributes["facialHair"], hair, age)
     if gender == "female" and age >= 14 and (makeup := attributes.get("makeup")):
-        lips, eyes = bool(makeup.get("lipMakeup")), bool(makeup.get("eyeMakeup"))
-        facts.append(("no makeup", "eye makeup", "lipstick", "makeup")[2 * lips + eyes])
+        lips, eyes = makeup.get("lipMakeup"), makeup.get("eyeMakeup")
+        if lips or eyes or None not in (lips, eyes):
+            facts.append(("no makeup", "eye makeup", "lipstick", "makeup")[2 * bool(lips) + bool(eyes)])
     named = {"ReadingGlasses": "glasses", "Sunglasses": "sunglasses", "NoGlasses": "no glasses"}
     facts += [named[glasses]] if glasses in named else []
     return facts + _expression(attributes) + _pose(attributes.get("headPose") or {})
@@ -268,8 +271,7 @@ def _write(rng: random.Random, names: list[str], gender: str, age: float) -> str
         if len(topics) < num_facts and (FACTS[name].weight >= 0.5 or rng.random() < 2 * FACTS[name].weight):
             topics.setdefault(FACTS[name].topic, FACTS[name])
     said = [_form(rng, fact) for fact in topics.values()]
-    unknown = (0.0, "", ANY_AGE, "")
-    _, adjectives, nouns, extra = next(row for row in AGES if age < row[0]) if age >= 0 else unknown
+    _, adjectives, nouns, extra = next(row for row in AGES if age < row[0])
     gender = gender if gender in nouns and rng.random() < 0.95 else "person"
     noun = rng.choice(nouns[gender].split("|"))
     adjective = rng.choice(adjectives.split("|"))
@@ -319,9 +321,8 @@ def _sentences(rng: random.Random, said: list[tuple[str, str]], noun: str, gende
 
 def _typed(rng: random.Random, said: list[tuple[str, str]], noun: str, gender: str) -> str:
     """As in: old man, grey beard, smiling."""
-    words = [text for place, text in said if place == "adjective"]
     tags = [re.sub("^an? ", "", text) for place, text in said if place != "adjective"]
-    named = " ".join([*words, noun])
+    named = " ".join([*(text for place, text in said if place == "adjective"), noun])
     texts = [named, *tags] if rng.random() < 0.85 else [*tags, named]
     return rng.choice((", ", ", ", " ")).join(texts)
 

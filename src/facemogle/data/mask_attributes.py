@@ -7,26 +7,30 @@ from typing import Any
 import numpy as np
 
 from facemogle.core.label_map import LabelMap
-from facemogle.core.regions import region_id
+from facemogle.core.regions import REGION_NAMES, region_id
 
 LEAST_SHARE = 0.004
 """Share of the picture below which a region is too small to be spoken of."""
+LEAST_JEWEL = 0.0006
+"""The same for earrings and necklaces, which are small."""
 LEAST_HAIR = 0.03
 """Share of the picture below which the colour of hair is not judged."""
 
 
 def attributes_from_mask(label_map: LabelMap, pixels: np.ndarray) -> dict[str, Any]:
-    """Hat, glasses and the colour of hair, from a mask and its H x W x 3 uint8 RGB photograph.
+    """Hat, glasses, jewels and the colour of hair, from a mask and its H x W x 3 uint8 RGB photograph.
 
     What the mask does not tell (gender, age, expression) is left out; so is a colour between two names.
     """
     ids = label_map.resize(height=pixels.shape[0], width=pixels.shape[1]).ids
-    share = {name: float((ids == region_id(name)).mean()) for name in ("hat", "hair", "eye_glasses")}
-    eyes = float(np.isin(ids, [region_id("left_eye"), region_id("right_eye")]).mean())
-    accessories = [{"type": "headwear", "confidence": 1.0}] if share["hat"] >= LEAST_SHARE else []
-    attributes: dict[str, Any] = {"accessories": accessories}
+    share = {name: float((ids == region_id(name)).mean()) for name in REGION_NAMES}
+    worn = {"headwear": share["hat"] >= LEAST_SHARE, "earrings": share["earring"] >= LEAST_JEWEL}
+    worn["necklace"] = share["necklace"] >= LEAST_JEWEL
+    attributes: dict[str, Any] = {
+        "accessories": [{"type": name, "confidence": 1.0} for name, seen in worn.items() if seen]
+    }
     if share["eye_glasses"] >= LEAST_SHARE:
-        attributes["glasses"] = "ReadingGlasses" if eyes else "Sunglasses"
+        attributes["glasses"] = "ReadingGlasses" if share["left_eye"] + share["right_eye"] else "Sunglasses"
     elif share["eye_glasses"] == 0:
         attributes["glasses"] = "NoGlasses"
     if share["hair"] >= LEAST_HAIR:

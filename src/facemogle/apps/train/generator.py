@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterator
 from functools import partial
@@ -49,7 +50,9 @@ def generator(
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the model: a slow start, then faster.")
     ] = False,
-    captions: Annotated[int, typer.Option(help="Captions written for each face with attributes.")] = 16,
+    captions: Annotated[
+        int, typer.Option(help="Captions of each face: its own, or written from its attributes.")
+    ] = 16,
     time_shift: Annotated[
         float, typer.Option(min=0.1, help="Above 1, more training and more steps at high noise.")
     ] = 3.0,
@@ -121,12 +124,13 @@ def _faces(data: list[Path], split: str, num_captions: int) -> Iterator[Face]:
         if record.split != split:
             continue
         photo, label_map, attributes = record.photo(SIZE), record.label_map(), record.attributes
-        if not attributes and label_map is not None:
-            attributes = attributes_from_mask(label_map, photo)  # so that some masks come with captions
-        texts = []
-        if attributes:
-            seed = zlib.crc32(record.key.encode())
-            texts = captions_from_attributes(attributes, seed=seed, count=num_captions)
+        texts = list(itertools.islice(itertools.cycle(record.captions), num_captions))
+        if not texts:
+            if not attributes and label_map is not None:
+                attributes = attributes_from_mask(label_map, photo)  # so that some masks come with captions
+            if attributes:
+                seed = zlib.crc32(record.key.encode())
+                texts = captions_from_attributes(attributes, seed=seed, count=num_captions)
         face = Face(photo, label_map, texts)
         yield face
         if split == "train":

@@ -1,0 +1,114 @@
+"""A small network that tells a face's attributes from a photograph, and keeps silent where it is unsure.
+
+Shapes: B pictures, A numbers of the attribute code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from PIL import Image
+from torch import Tensor, nn
+
+from facemogle.models.attribute_code import ANGLES, CHOICES, NUM_CODES, PLACES, SCALES, decode
+from facemogle.models.squeezenet import SqueezeNetFeatures
+
+Photo: TypeAlias = "Image.Image | np.ndarray | str | Path"
+SIZE = 128
+"""Pixels of a side of what the network sees."""
+_GRID = SIZE // 16
+
+
+class AttributePredictor(ModelMixin, ConfigMixin):
+    """Attributes of faces that are aligned as in FFHQ, in the form of a face service's answer.
+
+    sure: how sure it has to be of what it says, as `attribute_code.decode` reads it; by default 0.9 where
+    that is a probability, 4 years and 2 degrees.
+    """
+
+    @register_to_config
+    def __init__(self, sure: dict[str, list[float]] | None = None):
+        super().__init__()
+        self.backbone = SqueezeNetFeatures(stages=(9,), padding=3)
+        for layer in self.backbone.modules():
+            if isinstance(layer, nn.Conv2d):  # torch's own start fades to nothing over so many layers
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        self.head = nn.Sequential(  # keeps places apart: where the nose lies tells the pose
+            nn.Conv2d(512, 64, 1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Dropout(0.5),
+            nn.Linear(64 * _GRID * _GRID, 128),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            nn.Linear(128, NUM_CODES),
+        )
+
+    @classmethod
+    def mini(cls, *, judge: bool = False) -> AttributePredictor:
+        """The embedded predictor, or the one that judges captions: it learnt from other photographs."""
+        folder = str(files("facemogle") / "assets" / ("judge" if judge else "attributes"))
+        return cls.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
+
+    def logits(self, images_B3HW: Tensor) -> Tensor:
+        """B x A for pictures in [-1, 1]; angles come as they are, in the unit of the code."""
+        (features,) = self.backbone(images_B3HW)
+        return self.head(features / 64)  # about the root mean square of ImageNet's features here
+
+    @torch.inference_mode()
+    def codes(self, photos: Sequence[Photo], batch_size: int = 64) -> Tensor:
+        """The attribute code of every photograph, N x A, probabilities and angles, on the CPU.
+
+        ValueError for an array that is no H x W x 3 uint8 picture.
+        """
+        found = [torch.zeros(0, NUM_CODES)]
+        for first in range(0, len(photos), batch_size):
+            pixels = np.stack([_pixels(photo) for photo in photos[first : first + batch_size]])
+            images = torch.from_numpy(pixels).movedim(-1, 1).to(self.device, self.dtype) / 127.5 - 1
+            found.append(probabilities(self.logits(images).float()).cpu())
+        return torch.cat(found)
+
+    def forward(self, photos: Sequence[Photo], batch_size: int = 64) -> list[dict[str, Any]]:
+        """What is sure about each face: `captions_from_attributes` writes it; what is unsure is left out."""
+        return [decode(code, self.sure) for code in self.codes(photos, batch_size)]
+
+    @property
+    def sure(self) -> dict[str, list[float]]:
+        return self.config["sure"] or default_sure()
+
+
+def default_sure() -> dict[str, list[float]]:
+    """How sure a predictor has to be before anybody measured how often it is right."""
+    sure = {name: [0.9] * len(scale.said) for name, scale in SCALES.items()}
+    sure |= {name: [0.9] * len(options) for name, options in CHOICES.items()}
+    return sure | {"age": [4.0]} | {name: [2.0] for name in ANGLES}
+
+
+def probabilities(logits_BA: Tensor) -> Tensor:
+    """The attribute code: chances of cuts and knots, shares of options, angles unchanged."""
+    code = logits_BA.sigmoid()
+    for name in CHOICES:
+        code[:, PLACES[name]] = logits_BA[:, PLACES[name]].softmax(-1)
+    for name in ANGLES:
+        code[:, PLACES[name]] = logits_BA[:, PLACES[name]]
+    return code
+
+
+def _pixels(photo: Photo) -> np.ndarray:
+    if isinstance(photo, str | Path):
+        with Image.open(photo) as image:
+            return _pixels(image.convert("RGB"))
+    if isinstance(photo, np.ndarray):
+        if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
+            raise ValueError(
+                f"a photo is {photo.dtype} of shape {photo.shape}, must be uint8 of H x W x 3, RGB"
+            )
+        photo = Image.fromarray(photo)
+    return np.asarray(photo.convert("RGB").resize((SIZE, SIZE), Image.Resampling.LANCZOS))

@@ -1,0 +1,174 @@
+"""How often an attribute predictor is right, and how sure it has to be to be right nine times in ten.
+
+Shapes: N faces, A numbers of the attribute code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facemogle.models.attribute_code import (
+    ANGLE_UNIT,
+    ANGLES,
+    CHOICES,
+    HAIR_COLORS,
+    PLACES,
+    SCALES,
+    age_of,
+    decode,
+    encode,
+    interval_chances,
+)
+from facemogle.models.attributes import AttributePredictor, default_sure
+
+AGE_GROUPS = (13.0, 25.0, 40.0, 57.0)
+"""Years that part children, young, adult, middle-aged and old people."""
+_GRID = tuple(round(0.5 + 0.025 * step, 3) for step in range(20))
+_BELIEF = 5  # faces that the network's own probability counts for against what was measured
+IMPLIED = {"smile": "big smile", "eye makeup": "makeup", "lipstick": "makeup"}
+"""Facts that also hold where another one, which says more, does."""
+
+
+def headline_figures(predicted_NA: Tensor, true_NA: Tensor) -> dict[str, float]:
+    """Accuracy by attribute where it is known, mean absolute error of age (years) and angles (degrees)."""
+    figures = {}
+    for name, (guess, truth) in _answers(predicted_NA, true_NA).items():
+        measure = "error" if name in ("age", *ANGLES) else "accuracy"
+        right = (guess - truth).abs() if measure == "error" else (guess == truth).float()
+        figures[f"{name}_{measure}"] = right.mean().item()
+    return figures
+
+
+def baseline_figures(true_NA: Tensor) -> dict[str, float]:
+    """The same figures of the answer that is the best for all faces: the commonest value, or the median."""
+    figures = {}
+    for name, (_, truth) in _answers(true_NA, true_NA).items():
+        if name in ("age", *ANGLES):
+            figures[f"{name}_error"] = (truth - truth.median()).abs().mean().item()
+        else:
+            figures[f"{name}_accuracy"] = (truth == truth.mode().values).float().mean().item()
+    return figures
+
+
+def _answers(predicted_NA: Tensor, true_NA: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Guesses and truths by attribute, one number for each face of which the truth is known."""
+    answers = {}
+    for name, place in PLACES.items():
+        known = ~true_NA[:, place].isnan().any(1)
+        guess, truth = predicted_NA[known, place], true_NA[known, place]
+        if not known.any():
+            continue
+        if name in SCALES:
+            cut = SCALES[name].main
+            answers[name] = (guess[:, cut] >= 0.5).float(), truth[:, cut]
+        elif name == "age":
+            years, lived, limits = age_of(guess)[0], age_of(truth)[0], torch.tensor(AGE_GROUPS)
+            answers["age"] = years, lived
+            groups = (torch.bucketize(ages, limits, right=True) for ages in (years, lived))
+            answers["age_group"] = next(groups), next(groups)
+        elif name == "hairColor":
+            first = [colors[0] for colors in HAIR_COLORS.values()]
+            kinds = torch.tensor([first.index(color) for color in first])
+            answers[name] = kinds[guess.argmax(1)], kinds[truth.argmax(1)]
+        elif name in CHOICES:
+            answers[name] = guess.argmax(1), truth.argmax(1)
+        else:
+            answers[name] = guess[:, 0] * ANGLE_UNIT, truth[:, 0] * ANGLE_UNIT
+    return answers
+
+
+def calibrate(
+    predicted_NA: Tensor, attributes: Sequence[Mapping[str, Any]], *, precision: float = 0.9
+) -> dict[str, list[float]]:
+    """How sure `decode` has to be that `precision` of what it says is right, measured on held-out faces.
+
+    Where few faces tell, the network's own probability is believed. A year is right within a fifth of the
+    age, at least three years; an angle if it lies between the same two limits of sentences.
+    """
+    true_NA, sure = torch.stack([encode(face) for face in attributes]), default_sure()
+    for name, place in PLACES.items():
+        known = ~true_NA[:, place].isnan().any(1)
+        guess, truth = predicted_NA[known, place], true_NA[known, place]
+        if name in SCALES or name in CHOICES:
+            if name in SCALES:
+                guess, truth = interval_chances(guess), interval_chances(truth)
+            clear = 0.9 if name == "emotion" else 0.5
+            for option in range(guess.shape[1]):
+                mine = guess.argmax(1) == option
+                sure[name][option] = _least(guess[mine, option], truth[mine, option] >= clear, precision)
+        elif name == "age":
+            (years, spread), (lived, _) = age_of(guess), age_of(truth)
+            right = (years - lived).abs() <= (lived / 5).clamp(min=3)
+            sure[name] = [_margin(-spread, right, (-s / 4 for s in range(40, 3, -1)), precision, -1)]
+        else:
+            limits = torch.tensor(ANGLES[name])
+            degrees, actual = guess[:, 0] * ANGLE_UNIT, truth[:, 0] * ANGLE_UNIT
+            distance = (degrees[:, None] - limits).abs().min(1).values
+            right = torch.bucketize(degrees, limits) == torch.bucketize(actual, limits)
+            sure[name] = [_margin(distance, right, (m / 2 for m in range(11)), precision, 1)]
+    return sure
+
+
+def _least(chances: Tensor, right: Tensor, precision: float) -> float:
+    """The lowest of `_GRID` from which on enough is right; above 1 where none is: it is never said."""
+    for least in _GRID:
+        said = chances >= least
+        believed = _BELIEF * (chances[said].mean().item() if said.any() else least)
+        if (right[said].sum().item() + believed) / (said.sum().item() + _BELIEF) >= precision:
+            return least
+    return 1.01
+
+
+def _margin(values: Tensor, right: Tensor, candidates: Iterable[float], precision: float, sign: int) -> float:
+    """The first candidate that leaves enough right among the values from it on, or the last."""
+    least = 0.0
+    for least in candidates:
+        said = values >= least
+        if said.any() and right[said].float().mean() >= precision:
+            break
+    return sign * least
+
+
+def accuracy_table(
+    predictor: AttributePredictor,
+    predicted_NA: Tensor,
+    attributes: Sequence[Mapping[str, Any]],
+    *,
+    clear_facts: Callable[[Mapping[str, Any]], list[str]],
+) -> dict[str, Any]:
+    """Figures of a predictor's codes of faces whose attributes are known.
+
+    `attributes` as `headline_figures`, `commonest answer` as `baseline_figures`, `facts` as `fact_figures`.
+    """
+    true_NA = torch.stack([encode(face) for face in attributes])
+    said = [decode(code, predictor.sure) for code in predicted_NA]
+    return {
+        "faces": len(attributes),
+        "attributes": headline_figures(predicted_NA, true_NA),
+        "commonest answer": baseline_figures(true_NA),
+        "facts": fact_figures(
+            [{*clear_facts(mine)} for mine in said], [{*clear_facts(theirs)} for theirs in attributes]
+        ),
+    }
+
+
+def fact_figures(said: Sequence[set[str]], true: Sequence[set[str]]) -> dict[str, dict[str, float]]:
+    """For every fact: how many faces it is said of and true of, precision and recall.
+
+    A fact is right where the true attributes tell it, or one that says more (`IMPLIED`).
+    """
+    figures = {}
+    for fact in sorted(set().union(*said, *true)):
+        num_said, num_true = (sum(fact in facts for facts in faces) for faces in (said, true))
+        pairs = [(mine, theirs) for mine, theirs in zip(said, true, strict=True) if fact in mine]
+        figures[fact] = {"said": num_said, "true": num_true}
+        if num_said:
+            right = sum(bool({fact, IMPLIED.get(fact)} & theirs) for _, theirs in pairs)
+            figures[fact]["precision"] = right / num_said
+        if num_true:
+            figures[fact]["recall"] = sum(fact in theirs for _, theirs in pairs) / num_true
+    return figures
