@@ -10,6 +10,7 @@ import diffusers
 import generation
 import mogle_step
 import obedience
+import readers
 import samplers
 import torch
 from table import Row
@@ -34,6 +35,7 @@ def main() -> None:
         ("experts and gate", mogle_step.rows),
         ("samplers", samplers.rows),
         ("obedience to mask and caption", obedience.rows),
+        ("parser and attributes", readers.rows),
     ):
         print(f"measuring {title} ...", flush=True)
         rows += benchmark()

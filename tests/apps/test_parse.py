@@ -96,3 +96,28 @@ def test_wrong_parsers_and_folders_are_errors(tmp_path):
         "a folder without photographs"
         in run("parse", tmp_path / "empty", "--out", tmp_path / "m", code=2).stderr
     )
+
+
+def test_faces_of_any_framing_are_found_and_parsed_in_place(assets, tmp_path):
+    pytest.importorskip("cv2")
+    from facemogle import FaceMoGLEPipeline
+    from facemogle.core.regions import region_id
+
+    mask = LabelMap.read(assets / "examples" / "long_hair.png")
+    face = FaceMoGLEPipeline.mini()("a woman", mask=mask, seed=1).images[0]
+    assert isinstance(face, Image.Image)
+    canvas = Image.new("RGB", (500, 360), (118, 122, 126))
+    canvas.paste(face.resize((200, 200)), (240, 100))
+    canvas.save(tmp_path / "wide.png")
+    Image.new("RGB", (200, 200), (80, 120, 80)).save(tmp_path / "meadow.png")
+    paths = [tmp_path / "wide.png", tmp_path / "meadow.png"]
+    result = run("parse", *paths, "--find", "--out", tmp_path / "masks", code=2)
+    assert result.stderr == f"error: {paths[1]}: no face found\n"
+    assert not (tmp_path / "masks" / "meadow.png").exists()
+    found = LabelMap.read(tmp_path / "masks" / "wide.png")
+    assert found.shape == (360, 500)
+    wanted = np.zeros((360, 500), np.uint8)
+    wanted[100:300, 240:440] = mask.resize(height=200, width=200).ids
+    for name in ("skin", "nose", "hair"):
+        here, there = found.ids == region_id(name), wanted == region_id(name)
+        assert (here & there).sum() / (here | there).sum() > 0.6, name

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facemogle.core.frame import Frame, cut_out
+from facemogle.core.frame import Frame, cut_out, put_back
 
 
 def coarse_picture(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -99,3 +99,28 @@ class TestCutOut:
     def test_refuses_a_frame_beside_the_photograph(self):
         with pytest.raises(ValueError, match="outside of the photograph of 32 x 32"):
             cut_out(coarse_picture(32, 32), Frame(500, 10, 16), 16)
+
+
+class TestPutBack:
+    def test_a_map_cut_out_comes_back_to_its_place(self):
+        """Labels as grey values, far apart: cut out along the frame, named again, put back."""
+        ids = np.zeros((90, 120), np.uint8)
+        ids[30:70, 40:80] = 1
+        ids[40:55, 45:60] = 2
+        frame = Frame(60, 50, 70, 0.4)
+        seen, _ = cut_out(Image.fromarray(ids * 100), frame, 140)
+        onto = np.zeros_like(ids)
+        put_back((np.asarray(seen)[..., 0] + 50) // 100, frame, onto)
+        assert (onto == ids).mean() > 0.98
+        assert (onto == 2).sum() == pytest.approx((ids == 2).sum(), rel=0.12)
+
+    def test_background_leaves_what_is_there_and_the_outside_is_dropped(self):
+        face = np.zeros((4, 4), np.uint8)
+        face[:, :2] = 7
+        onto = np.full((6, 6), 3, np.uint8)
+        put_back(face, Frame(0, 3, 4), onto)  # its labelled left half lies outside
+        assert (onto == 3).all()
+        put_back(face, Frame(3, 3, 4), onto)
+        np.testing.assert_array_equal(onto[2], [3, 7, 7, 3, 3, 3])
+        assert (onto[[0, 5]] == 3).all()
+        put_back(face, Frame(50, 50, 4), onto)

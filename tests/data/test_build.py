@@ -199,7 +199,9 @@ def test_masks_and_attributes_and_captions_that_come_along_are_kept(tmp_path):
     assert first.photo_bytes == (source / "face" / "a.jpg").read_bytes()  # of the right size already
     assert first.label_map() == LabelMap(hand)
     assert (first.captions, first.attributes, first.split) == (("A face.",), {"age": 7}, "test")
-    assert second.label_map() == LabelMap(drawn(1))
+    parsed = second.label_map()
+    assert parsed is not None
+    assert (parsed.ids == drawn(1)).mean() > 0.97  # JPEG's share
 
 
 def test_faces_are_cut_out_of_photographs_with_several(tmp_path):

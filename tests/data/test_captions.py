@@ -153,6 +153,13 @@ def test_women_and_children_have_no_beard_facts():
         assert not {"beard", "moustache"} & {FACTS[name].topic for name in clear_facts(person)}
 
 
+def test_who_is_not_known_to_be_a_child_may_have_a_beard_or_makeup():
+    assert "beard" in {FACTS[name].topic for name in clear_facts(face(age=None))}
+    painted = {"eyeMakeup": True, "lipMakeup": True}
+    assert "makeup" in clear_facts(face(age=None, gender="female", makeup=painted))
+    assert "makeup" not in clear_facts(face(age=9.0, gender="female", makeup=painted))
+
+
 def test_unknown_attributes_tell_nothing():
     assert clear_facts({}) == []
     captions = captions_from_attributes({}, seed=0, count=30)

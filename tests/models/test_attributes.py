@@ -19,7 +19,7 @@ from facemogle.models.attribute_code import (
 )
 from facemogle.models.attributes import AttributePredictor, default_sure, probabilities
 
-SURE = {**default_sure(), "age": [100.0], "yaw": [0.0], "pitch": [0.0]}
+SURE = {**default_sure(), "age": [100.0], "yaw": [0.0] * 3, "pitch": [0.0] * 2}
 CLEAR = {
     "gender": "male",
     "age": 62.0,
@@ -105,7 +105,9 @@ def test_shades_of_hair(hair, shade):
 
 def test_the_unknown_is_neither_coded_nor_told():
     assert encode({}).isnan().all()
-    assert decode(torch.full((NUM_CODES,), 0.5), default_sure() | {"yaw": [6.0], "age": [0.0]}) == {}
+    doubtful = torch.full((NUM_CODES,), 0.5)
+    doubtful[PLACES["yaw"]] = 19 / 20  # 1 degree beyond where a face is said to look left
+    assert decode(doubtful, default_sure() | {"age": [0.0]}) == {}
     assert encode({"glasses": "SwimmingGoggles"}).isnan().all()
     assert encode({"hair": {"invisible": True, "bald": 0.3}})[PLACES["bald"]].isnan().all()
 
@@ -114,12 +116,27 @@ def test_what_is_unsure_is_left_out():
     code = encode(CLEAR)
     code[PLACES["gender"]] = 0.8
     code[PLACES["lipMakeup"]] = 0.6
-    code[PLACES["yaw"]] = 19 / 20  # 1 degree beyond where a face is said to look left
+    code[PLACES["yaw"]] = 20 / 20  # 2 degrees beyond where a face is said to look left
     told = decode(code, default_sure() | {"age": [100.0]})
     assert CLEAR.keys() - told.keys() == {"gender", "headPose"}
     assert told["makeup"] == {"eyeMakeup": False}
-    told = decode(code, {**SURE, "gender": [0.9, 0.75]})
+    assert decode(code, SURE | {"lipMakeup": [0.9, 0.5]})["headPose"] == {"pitch": -2.0, "yaw": 20.0}
+    told = decode(code, SURE | {"gender": [0.9, 0.75]})
     assert told["gender"] == "male"
+
+
+def test_hair_between_two_shades_gets_the_name_that_is_true_of_both():
+    def said(**shares: float) -> str | None:
+        code = encode(CLEAR)
+        code[PLACES["hairColor"]] = torch.tensor([shares.get(name, 0.0) for name in HAIR_COLORS])
+        found = decode(code, SURE)["hair"]["hairColor"]
+        return "-".join(item["color"] for item in found) or None
+
+    assert said(black=1.0) == "black"
+    assert said(black=0.55, dark=0.45) == "brown-black"
+    assert said(dark=0.5, brown=0.45, blond=0.05) == "brown"
+    assert said(gray=0.5, white=0.5) == "gray"
+    assert said(brown=0.5, blond=0.5) is None
 
 
 def test_chances_of_intervals():

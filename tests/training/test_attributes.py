@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from facemogle.models.attribute_code import NUM_CODES, PLACES, encode
+from facemogle.models.attribute_code import ANGLE_UNIT, NUM_CODES, PLACES, age_of, encode
 from facemogle.models.attributes import AttributePredictor
 from facemogle.training.attribute_figures import (
     baseline_figures,
@@ -152,9 +152,28 @@ def test_what_is_never_right_is_never_said():
     assert hat > 1
 
 
+def test_angles_are_told_from_where_on_they_are_right():
+    faces = [{"headPose": {"yaw": 30.0, "pitch": 0.0}}] * 50 + [
+        {"headPose": {"yaw": 10.0, "pitch": 0.0}}
+    ] * 50
+    guess = torch.full((100, NUM_CODES), 0.5)
+    guess[:50, PLACES["yaw"]] = 25 / ANGLE_UNIT
+    guess[50:, PLACES["yaw"]] = 20 / ANGLE_UNIT  # taken for turned, and is not
+    assert calibrate(guess, faces)["yaw"] == [180.0, 180.0, 2.5]  # nobody looks right or ahead here
+
+
+def test_ages_are_told_where_the_spread_is_small_enough():
+    spread = encode({"age": 40.0})  # of two guesses, 30 and 50
+    spread[PLACES["age"]] = (encode({"age": 30.0}) + encode({"age": 50.0}))[PLACES["age"]] / 2
+    guess = torch.stack([encode({"age": 40.0})] * 50 + [spread] * 50).nan_to_num(0.5)
+    faces = [{"age": 41.0}] * 50 + [{"age": 60.0}] * 50
+    (years,) = calibrate(guess, faces)["age"]
+    assert age_of(guess[0, PLACES["age"]])[1] <= years < age_of(guess[50, PLACES["age"]])[1]
+
+
 def test_facts_said_and_true():
     said = [{"hat", "smile"}, {"hat"}, set(), {"lipstick"}]
-    true = [{"hat", "big smile"}, set(), {"hat"}, {"no makeup"}]
+    true = [{"hat", "big smile"}, set(), {"hat"}, {"no makeup", "big smile"}]
     figures = fact_figures(said, true)
     assert figures["hat"] == {"said": 2, "true": 2, "precision": 0.5, "recall": 0.5}
     assert figures["smile"] == {"said": 1, "true": 0, "precision": 1.0}  # a big smile is one too

@@ -86,6 +86,29 @@ def cut_out(photo: Image.Image, frame: Frame, size: int) -> tuple[Image.Image, f
     return picture.reduce(scale) if scale > 1 else picture, _share_outside(frame, photo.size)
 
 
+def put_back(ids_SS: np.ndarray, frame: Frame, onto_HW: np.ndarray) -> None:
+    """Write the labels of a face, seen in its frame, to their places in a photograph's map, in place.
+
+    Background (0) leaves what is there. Nearest label; what lies outside of the photograph is dropped.
+    """
+    height, width = onto_HW.shape
+    corners = frame.corners()
+    left, top = np.maximum(np.floor(corners.min(0)).astype(int), 0)
+    right, bottom = np.minimum(np.ceil(corners.max(0)).astype(int), (width, height))
+    if left >= right or top >= bottom:
+        return
+    dx = np.arange(left, right) + 0.5 - frame.x
+    dy = (np.arange(top, bottom) + 0.5 - frame.y)[:, None]
+    cos, sin = math.cos(frame.angle) / frame.side, math.sin(frame.angle) / frame.side
+    size = len(ids_SS)
+    column = np.floor((cos * dx + sin * dy + 0.5) * size).astype(int)
+    row = np.floor((cos * dy - sin * dx + 0.5) * size).astype(int)
+    inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+    labels = np.where(inside, ids_SS[row.clip(0, size - 1), column.clip(0, size - 1)], 0)
+    region = onto_HW[top:bottom, left:right]
+    region[labels != 0] = labels[labels != 0]
+
+
 def _extended(region: Image.Image, pad: list[int], *, blur: float) -> Image.Image:
     """The region with left, top, right, bottom more pixels: its mirror image, more blurred further out."""
     left, top, right, bottom = pad

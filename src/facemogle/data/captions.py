@@ -173,9 +173,9 @@ def clear_facts(attributes: Mapping[str, Any]) -> list[str]:
     facts += [item["type"] for item in accessories or () if item["type"] in ("earrings", "necklace")]
     hair = None if covered else _hair(attributes.get("hair") or {}, gender == "male", age)
     facts += [hair] if hair else []
-    if gender == "male" and age >= 18 and attributes.get("facialHair"):
+    if gender == "male" and not 0 <= age < 18 and attributes.get("facialHair"):
         facts += _facial_hair(attributes["facialHair"], hair, age)
-    if gender == "female" and age >= 14 and (makeup := attributes.get("makeup")):
+    if gender == "female" and not 0 <= age < 14 and (makeup := attributes.get("makeup")):
         lips, eyes = makeup.get("lipMakeup"), makeup.get("eyeMakeup")
         if lips or eyes or None not in (lips, eyes):
             facts.append(("no makeup", "eye makeup", "lipstick", "makeup")[2 * bool(lips) + bool(eyes)])

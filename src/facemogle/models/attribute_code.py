@@ -29,7 +29,7 @@ _HAIR_OF_FACE = Scale((0.25, 0.5), (0.0, 0.4, 0.6), main=1)
 _YES_NO = Scale((0.5,), (False, True))
 SCALES = {
     "gender": Scale((0.5,), ("female", "male")),
-    "smile": Scale((0.05, 0.5, 0.9), (0.0, None, None, 1.0), main=1),
+    "smile": Scale((0.05, 0.5, 0.97), (0.0, None, None, 1.0), main=1),
     "moustache": _HAIR_OF_FACE,
     "beard": _HAIR_OF_FACE,
     "sideburns": _HAIR_OF_FACE,
@@ -67,8 +67,10 @@ CHOICES = {
     ),
     "hairColor": tuple(HAIR_COLORS),
 }
-ANGLES = {"yaw": (-32.0, -18.0, -5.0, 5.0, 18.0, 32.0), "pitch": (-18.0, -10.0, 10.0, 16.0)}
-"""Degrees at which sentences about the pose of the head change."""
+TRUE_OF = {"brown": ("dark", "light brown", "auburn"), "dark": ("black",), "gray": ("white",)}
+"""Shades of hair of which another one's name is true as well, though it says less."""
+ANGLES = {"yaw": ((-180.0, -18.0), (-5.0, 5.0), (18.0, 180.0)), "pitch": ((-180.0, -18.0), (16.0, 180.0))}
+"""Between which degrees sentences speak of the pose of the head."""
 ANGLE_UNIT = 20.0
 """Degrees that are 1 in the code."""
 _CLEAR = 0.85  # a service's confidence from which a colour of hair counts as known
@@ -125,17 +127,21 @@ def decode(code_A: Tensor, sure: Mapping[str, list[float]]) -> dict[str, Any]:
     """What the code tells for sure of one face, in the form that `encode` reads; the rest is left out.
 
     sure: least probabilities by attribute, one for each interval of a scale or option of a choice; for the
-    age the greatest spread in years, for angles the least distance in degrees to where a sentence changes.
+    age the greatest spread in years, for angles how many degrees within each range that sentences speak of.
     """
     told: dict[str, Any] = {}
     for name, scale in SCALES.items():
-        told[name] = _best(scale.said, interval_chances(code_A[PLACES[name]]).tolist(), sure[name])
+        chances = interval_chances(code_A[PLACES[name]])
+        told[name] = _best(scale.said, chances, sure[name], chances)
     for name, options in CHOICES.items():
-        told[name] = _best(options, code_A[PLACES[name]].tolist(), sure[name])
+        shares = code_A[PLACES[name]]
+        told[name] = _best(options, option_chances(name, shares), sure[name], shares)
     years, spread = age_of(code_A[PLACES["age"]])
     pose = {name: round(code_A[PLACES[name]].item() * ANGLE_UNIT, 1) for name in ANGLES}
     clear = all(
-        min(abs(angle - limit) for limit in ANGLES[name]) >= sure[name][0] for name, angle in pose.items()
+        low + margin <= pose[name] <= high - margin or not low < pose[name] < high
+        for name, ranges in ANGLES.items()
+        for (low, high), margin in zip(ranges, sure[name], strict=True)
     )
     facial = {name: told[name] for name in ("moustache", "beard", "sideburns")}
     makeup = {name: told[name] for name in ("eyeMakeup", "lipMakeup")}
@@ -171,16 +177,25 @@ def interval_chances(cuts_K: Tensor) -> Tensor:
     return torch.minimum(torch.cat([ends, cuts_K], -1), 1 - torch.cat([cuts_K, 0 * ends], -1))
 
 
+def option_chances(name: str, shares_K: Tensor) -> Tensor:
+    """From the shares ... x K of a choice's options the chances that it is true to say each of them."""
+    if name != "hairColor":
+        return shares_K
+    shades = CHOICES[name]
+    said_of_KK = [[float(say == is_ or is_ in TRUE_OF.get(say, ())) for say in shades] for is_ in shades]
+    return shares_K @ torch.tensor(said_of_KK, dtype=shares_K.dtype, device=shares_K.device)
+
+
 def age_of(lived_K: Tensor) -> tuple[Tensor, Tensor]:
     """Years and their spread (half the mean difference of two guesses) from the age's part of the code."""
     spans = torch.tensor(np.diff((0.0, *AGE_KNOTS)), dtype=lived_K.dtype, device=lived_K.device)
     return (lived_K * spans).sum(-1), (lived_K * (1 - lived_K) * spans).sum(-1)
 
 
-def _best(values: tuple[Any, ...], chances: list[float], least: list[float]) -> Any:
-    """The likeliest value, or None where it is less likely than it has to be."""
-    best = max(range(len(values)), key=chances.__getitem__)
-    return values[best] if chances[best] >= least[best] else None
+def _best(values: tuple[Any, ...], chances_K: Tensor, least: list[float], rank_K: Tensor) -> Any:
+    """Of the values that are likely enough the first in rank, None where there is none."""
+    likely = [index for index, chance in enumerate(chances_K.tolist()) if chance >= least[index]]
+    return values[max(likely, key=rank_K.tolist().__getitem__)] if likely else None
 
 
 def _known(values: dict[str, Any]) -> dict[str, Any] | None:

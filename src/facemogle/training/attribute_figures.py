@@ -5,7 +5,7 @@ Shapes: N faces, A numbers of the attribute code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from facemogle.models.attribute_code import (
     decode,
     encode,
     interval_chances,
+    option_chances,
 )
 from facemogle.models.attributes import AttributePredictor, default_sure
 
@@ -29,8 +30,15 @@ AGE_GROUPS = (13.0, 25.0, 40.0, 57.0)
 """Years that part children, young, adult, middle-aged and old people."""
 _GRID = tuple(round(0.5 + 0.025 * step, 3) for step in range(20))
 _BELIEF = 5  # faces that the network's own probability counts for against what was measured
-IMPLIED = {"smile": "big smile", "eye makeup": "makeup", "lipstick": "makeup"}
-"""Facts that also hold where another one, which says more, does."""
+IMPLIED = {
+    "smile": {"big smile"},
+    "eye makeup": {"makeup"},
+    "lipstick": {"makeup"},
+    "brown hair": {"dark hair", "light brown hair", "auburn hair"},
+    "dark hair": {"black hair"},
+    "grey hair": {"white hair"},
+}
+"""Facts that are true as well where another one is, which says more."""
 
 
 def headline_figures(predicted_NA: Tensor, true_NA: Tensor) -> dict[str, float]:
@@ -86,8 +94,8 @@ def calibrate(
 ) -> dict[str, list[float]]:
     """How sure `decode` has to be that `precision` of what it says is right, measured on held-out faces.
 
-    Where few faces tell, the network's own probability is believed. A year is right within a fifth of the
-    age, at least three years; an angle if it lies between the same two limits of sentences.
+    Where few faces tell, the network's own probability is believed. Years are right within a quarter of the
+    age, at least four; an angle if the true one lies within the same range that sentences speak of.
     """
     true_NA, sure = torch.stack([encode(face) for face in attributes]), default_sure()
     for name, place in PLACES.items():
@@ -96,20 +104,24 @@ def calibrate(
         if name in SCALES or name in CHOICES:
             if name in SCALES:
                 guess, truth = interval_chances(guess), interval_chances(truth)
+            else:
+                guess, truth = option_chances(name, guess), option_chances(name, truth)
             clear = 0.9 if name == "emotion" else 0.5
-            for option in range(guess.shape[1]):
-                mine = guess.argmax(1) == option
-                sure[name][option] = _least(guess[mine, option], truth[mine, option] >= clear, precision)
+            sure[name] = [
+                _least(chances, right, precision)
+                for chances, right in zip(guess.T, clear <= truth.T, strict=True)
+            ]
         elif name == "age":
             (years, spread), (lived, _) = age_of(guess), age_of(truth)
-            right = (years - lived).abs() <= (lived / 5).clamp(min=3)
-            sure[name] = [_margin(-spread, right, (-s / 4 for s in range(40, 3, -1)), precision, -1)]
+            right = (years - lived).abs() <= (lived / 4).clamp(min=4)
+            spreads = (step / 4 for step in range(40, 0, -1))
+            sure[name] = [next((s for s in spreads if _enough(right[spread <= s], precision)), 0.0)]
         else:
-            limits = torch.tensor(ANGLES[name])
             degrees, actual = guess[:, 0] * ANGLE_UNIT, truth[:, 0] * ANGLE_UNIT
-            distance = (degrees[:, None] - limits).abs().min(1).values
-            right = torch.bucketize(degrees, limits) == torch.bucketize(actual, limits)
-            sure[name] = [_margin(distance, right, (m / 2 for m in range(11)), precision, 1)]
+            for index, (low, high) in enumerate(ANGLES[name]):
+                depth = torch.minimum(degrees - low, high - degrees)
+                right, margins = (low < actual) & (actual < high), (step / 2 for step in range(20))
+                sure[name][index] = next((m for m in margins if _enough(right[depth >= m], precision)), 180.0)
     return sure
 
 
@@ -123,14 +135,8 @@ def _least(chances: Tensor, right: Tensor, precision: float) -> float:
     return 1.01
 
 
-def _margin(values: Tensor, right: Tensor, candidates: Iterable[float], precision: float, sign: int) -> float:
-    """The first candidate that leaves enough right among the values from it on, or the last."""
-    least = 0.0
-    for least in candidates:
-        said = values >= least
-        if said.any() and right[said].float().mean() >= precision:
-            break
-    return sign * least
+def _enough(right: Tensor, precision: float) -> bool:
+    return len(right) > 0 and right.float().mean().item() >= precision
 
 
 def accuracy_table(
@@ -167,7 +173,7 @@ def fact_figures(said: Sequence[set[str]], true: Sequence[set[str]]) -> dict[str
         pairs = [(mine, theirs) for mine, theirs in zip(said, true, strict=True) if fact in mine]
         figures[fact] = {"said": num_said, "true": num_true}
         if num_said:
-            right = sum(bool({fact, IMPLIED.get(fact)} & theirs) for _, theirs in pairs)
+            right = sum(bool({fact, *IMPLIED.get(fact, ())} & theirs) for _, theirs in pairs)
             figures[fact]["precision"] = right / num_said
         if num_true:
             figures[fact]["recall"] = sum(fact in theirs for _, theirs in pairs) / num_true
