@@ -70,7 +70,7 @@ def test_a_set_is_built_told_drawn_and_in_order(photographs, tmp_path):
     assert "photos/00: mask not used: it agrees with the parse on" in printed
     report = json.loads((out / "report.json").read_text())
     assert report["rejected"] == {"damaged": 1, "duplicate": 1, "blurred": 1}
-    assert report["masks"] == {"hand": NUM_FACES // 2, "parsed": NUM_FACES // 2}
+    assert report["masks"] == {"given": NUM_FACES // 2, "parsed": NUM_FACES // 2}
     assert report["regions"]["nose"] == NUM_FACES
     face_set = open_faces(out)
     assert face_set.problems == ()

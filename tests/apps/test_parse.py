@@ -58,7 +58,7 @@ def test_masks_and_overlays_of_files_and_folders(parser_folder, tmp_path, monkey
     assert sorted(result.stdout.split()) == sorted(f"masks/{name}.png" for name in names)
     written = sorted(path.name for path in (tmp_path / "masks").iterdir())
     assert written == sorted([f"{n}.png" for n in names] + ["a.overlay.png", "b.overlay.png"]
-                             + ["one.overlay.png", "one.overlay-2.png"])  # fmt: skip
+                             + ["one.overlay.png", "one-2.overlay.png"])  # fmt: skip
     label_map = LabelMap.read("masks/a.png")
     assert label_map.shape == (30, 50)
     overlay = Image.open("masks/a.overlay.png")
@@ -121,3 +121,25 @@ def test_faces_of_any_framing_are_found_and_parsed_in_place(assets, tmp_path):
     for name in ("skin", "nose", "hair"):
         here, there = found.ids == region_id(name), wanted == region_id(name)
         assert (here & there).sum() / (here | there).sum() > 0.6, name
+
+
+def test_a_photograph_is_never_replaced_by_its_mask(parser_folder, tmp_path):
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    result = run(
+        "parse", tmp_path / "a.png", "--out", tmp_path, "--overwrite", "--parser", parser_folder, code=2
+    )
+    assert "is one of the photographs" in result.stderr
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_masks_and_overlays_keep_to_their_names(tmp_path):
+    from pathlib import Path
+
+    from facemogle.apps.parse import _targets
+
+    files = [Path(name) for name in ("x/a.jpg", "y/a.jpg", "a.overlay.jpg", "a-2.jpg")]
+    targets = _targets(files, tmp_path)
+    names = [path.name for pair in targets for path in pair]
+    assert len({name.casefold() for name in names}) == 8
+    assert all(overlay.name == f"{mask.stem}.overlay.png" for mask, overlay in targets)

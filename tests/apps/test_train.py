@@ -34,7 +34,7 @@ def photographs(tmp_path_factory) -> Path:
         pixels[:20] = rng.integers(0, 60, 3)
         Image.fromarray(pixels).save(path)
         split = FaceRecord("", path.read_bytes()).split
-        if not wanted[split]:
+        if not wanted.get(split):
             path.unlink()
             continue
         wanted[split] -= 1

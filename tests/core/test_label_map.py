@@ -168,8 +168,8 @@ REFUSALS = {
     "half a header": (png_header(4, 4)[:20], "the upload: damaged PNG file, its header is incomplete"),
     "no pixels": (png_header(4, 4), "the upload: damaged PNG file ("),
     "second header": (png_header(4, 4)[:33] + png_header(20_000, 20_000)[8:], "damaged PNG file (Im"),
-    "large file": (png_header(5_333_334, 3), "the upload: 3 x 5333334 is more than 16 megapixels"),
-    "large array": (np.broadcast_to(np.uint8(0), (5000, 5000)), "the array: 5000 x 5000 is more"),
+    "large file": (png_header(16_666_667, 3), "the upload: 3 x 16666667 is more than 50 megapixels"),
+    "large array": (np.broadcast_to(np.uint8(0), (8000, 8000)), "the array: 8000 x 8000 is more"),
 }
 
 
@@ -241,7 +241,7 @@ def test_a_bomb_is_refused_from_its_header_before_any_decoding(tmp_path, monkeyp
     path = tmp_path / "bomb.png"
     path.write_bytes(png_header(20_000, 20_000))
     monkeypatch.delattr(Image, "open")  # whoever asks the decoder fails
-    with refused(f"{path}: 20000 x 20000 is more than 16 megapixels"):
+    with refused(f"{path}: 20000 x 20000 is more than 50 megapixels"):
         LabelMap.read(path)
 
 

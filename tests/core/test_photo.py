@@ -78,3 +78,12 @@ def test_other_arrays_and_types():
         read_photo(3)
     with pytest.raises(FileNotFoundError):
         read_photo("none.png")
+
+
+def test_more_bits_than_eight_are_refused_not_cut_off(tmp_path):
+    deep = Image.fromarray(np.array([[0, 300, 60000]], dtype=np.uint16))
+    deep.save(tmp_path / "deep.png")
+    Image.fromarray(np.array([[0.2, 0.9]], dtype=np.float32)).save(tmp_path / "float.tiff")
+    for photo in (tmp_path / "deep.png", tmp_path / "float.tiff"):
+        with pytest.raises(ValueError, match="must be of 8 bits a channel"):
+            read_photo(photo)

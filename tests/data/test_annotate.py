@@ -94,3 +94,15 @@ def test_complete_attributes_need_no_prediction(predictor):
     assert face_attributes(unreadable, stored=stored, **given) == stored
     with pytest.raises(ValueError, match="uint8"):
         face_attributes(unreadable, stored={**stored, "emotion": None}, **given)
+
+
+def test_what_a_parser_does_not_see_may_still_be_worn(predictor):
+    bare = mask(left_eye=(30, 32))
+    by_hand = face_attributes(PHOTO, label_map=bare, stored=None, predictor=predictor)
+    parsed = face_attributes(PHOTO, label_map=bare, stored=None, predictor=predictor, parsed=True)
+    assert {"hat", "glasses"} & set(clear_facts(by_hand)) == set()
+    assert {"hat", "glasses"} <= set(clear_facts(parsed))
+    seen = mask(hat=(0, 20), earring=(40, 44))
+    unseeing = predictor_of(SEEN | {"accessories": [], "glasses": "NoGlasses"})
+    found = face_attributes(PHOTO, label_map=seen, stored=None, predictor=unseeing, parsed=True)
+    assert [item["type"] for item in found["accessories"]] == ["headwear", "earrings"]

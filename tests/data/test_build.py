@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 
 from facemogle import LabelMap
 from facemogle.core.frame import Frame
-from facemogle.core.regions import PALETTE, region_id
+from facemogle.core.regions import MIRRORED, PALETTE, region_id
 from facemogle.data.alignment import AlignedFace
 from facemogle.data.build import BuildSettings, Helpers, build
 from facemogle.data.layouts import open_faces
@@ -47,7 +47,7 @@ def parse(photos) -> list[LabelMap]:
     ]
 
 
-def describe(pixels, label_map, stored):
+def describe(pixels, label_map, stored, parsed):
     hair = bool(label_map.present[region_id("hair")])
     return stored or {"gender": "female" if hair else "male", "age": 30.0, "glasses": "NoGlasses"}
 
@@ -111,7 +111,7 @@ def test_good_faces_are_in_with_all_they_need_and_the_others_are_told(photograph
         assert record.label_map() == LabelMap(drawn(index))
         assert record.mask_origin == "parsed"
         assert len(record.captions) == 3
-        assert record.attributes == describe(None, record.label_map(), None)
+        assert record.attributes == describe(None, record.label_map(), None, True)
         assert record.stored_split == open_faces(photographs).read(index).split
     listed = json.loads((tmp_path / "set" / "text.json").read_text())
     assert tuple(listed["photos-05.jpg"]) == face_set.read(5).captions
@@ -127,11 +127,11 @@ def test_a_killed_build_goes_on_to_the_very_same_set(photographs, tmp_path):
     build([photographs], tmp_path / "whole", settings=SETTINGS, helpers=HELPERS)
     calls = []
 
-    def dying(pixels, label_map, stored):
+    def dying(pixels, label_map, stored, parsed):
         calls.append(1)
         if len(calls) == 5:
             raise KilledError
-        return describe(pixels, label_map, stored)
+        return describe(pixels, label_map, stored, parsed)
 
     with pytest.raises(KilledError):
         build([photographs], tmp_path / "set", settings=SETTINGS, helpers=replace(HELPERS, describe=dying))
@@ -142,9 +142,9 @@ def test_a_killed_build_goes_on_to_the_very_same_set(photographs, tmp_path):
         torn.write('{"key": "photos/0')
     described = []
 
-    def counting(pixels, label_map, stored):
+    def counting(pixels, label_map, stored, parsed):
         described.append(1)
-        return describe(pixels, label_map, stored)
+        return describe(pixels, label_map, stored, parsed)
 
     seen = []
     build(
@@ -159,7 +159,7 @@ def test_a_killed_build_goes_on_to_the_very_same_set(photographs, tmp_path):
 
 
 def test_another_build_is_not_mixed_into_one_that_was_begun(photographs, tmp_path):
-    def dying(pixels, label_map, stored):
+    def dying(pixels, label_map, stored, parsed):
         raise KilledError
 
     with pytest.raises(KilledError):
@@ -191,7 +191,7 @@ def test_masks_and_attributes_and_captions_that_come_along_are_kept(tmp_path):
     (source / "face" / "c.png").write_bytes(png(photo(2)))
     (source / "mask" / "c.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     report = build([source], tmp_path / "set", settings=SETTINGS, helpers=HELPERS)
-    assert report["masks"] == {"parsed": 2, "hand": 1}
+    assert report["masks"] == {"parsed": 2, "given": 1}
     other, damaged = report["not_used"]
     assert other.startswith("faces/b: mask not used: it agrees with the parse on ")
     assert damaged.startswith("faces/c: mask not used: the mask of faces/c: damaged PNG")
@@ -254,3 +254,80 @@ def _jpeg(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=95)
     return buffer.getvalue()
+
+
+def test_two_sources_of_one_name_are_refused_before_anything_is_written(tmp_path):
+    for parent in ("x", "y"):
+        (tmp_path / parent / "photos").mkdir(parents=True)
+        (tmp_path / parent / "photos" / "0.png").write_bytes(png(photo(0)))
+    with pytest.raises(ValueError, match="both face sets are called 'photos'"):
+        build(
+            [tmp_path / "x" / "photos", tmp_path / "y" / "photos"], tmp_path / "set",
+            settings=SETTINGS, helpers=HELPERS,
+        )  # fmt: skip
+    assert not (tmp_path / "set.part").exists()
+    with pytest.raises(ValueError, match="lies within"):
+        build([tmp_path / "x"], tmp_path / "x" / "set", settings=SETTINGS, helpers=HELPERS)
+    settings = replace(SETTINGS, by_folder=True)
+    with pytest.raises(ValueError, match="in a sub-folder"):
+        build([tmp_path / "x" / "photos"], tmp_path / "set", settings=settings, helpers=HELPERS)
+
+
+def test_a_copy_of_what_is_no_face_may_be_one(tmp_path):
+    """The first of two copies is parsed without a nose: the other one is not lost for it."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(png(photo(0)))
+    (tmp_path / "photos" / "b.png").write_bytes(png(photo(0)))
+    calls = []
+
+    def parse_badly_once(photos):
+        found = parse(photos)
+        if not calls:
+            calls.append(1)
+            found[0] = LabelMap(np.where(found[0].ids == region_id("nose"), region_id("skin"), found[0].ids))
+        return found
+
+    helpers = replace(HELPERS, parse=parse_badly_once)
+    report = build([tmp_path / "photos"], tmp_path / "set", settings=SETTINGS, helpers=helpers)
+    assert (report["faces"], report["rejected"]) == (1, {"no face": 1})
+    assert open_faces(tmp_path / "set").keys == ("set/photos-b",)
+
+
+def test_what_came_along_is_of_one_face_and_of_a_form_that_can_be_read(tmp_path):
+    source = tmp_path / "faces"
+    (source / "face").mkdir(parents=True)
+    (source / "text").mkdir()
+    (source / "face" / "group.png").write_bytes(png(photo(0)))
+    (source / "text" / "group.txt").write_text("Two friends.\n")
+    (source / "face" / "odd.png").write_bytes(png(photo(1)))
+    rows = [
+        {"image": "face/group.png", "attributes": {"gender": "female", "age": 3}},
+        {"image": "face/odd.png", "attributes": {"gender": "female", "accessories": ["hat"]}},
+    ]
+    (source / "attributes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def align(image: Image.Image, size: int) -> list[AlignedFace]:
+        seeds = (5, 6) if np.array_equal(np.asarray(image), np.asarray(photo(0))) else (7,)
+        return [AlignedFace(photo(seed), Frame(32, 32, 64.0), score=1.0, outside=0.0) for seed in seeds]
+
+    settings, helpers = replace(SETTINGS, aligned=False), replace(HELPERS, align=align)
+    report = build([source], tmp_path / "set", settings=settings, helpers=helpers)
+    assert report["faces"] == 3
+    assert report["not_used"] == [
+        "faces/odd: attributes not used: TypeError: string indices must be integers, not 'str'"
+    ]
+    records = list(map(open_faces(tmp_path / "set").read, range(3)))
+    assert all(record.attributes == describe(None, record.label_map(), None, True) for record in records)
+    assert all("Two friends." not in record.captions for record in records)
+    assert records[0].captions != records[1].captions
+
+
+def test_exchanged_sides_are_put_right_and_told(tmp_path):
+    source = tmp_path / "faces"
+    for name in ("face", "mask"):
+        (source / name).mkdir(parents=True)
+    (source / "face" / "a.png").write_bytes(png(photo(0)))
+    LabelMap(MIRRORED[drawn(0)]).save(source / "mask" / "a.png")
+    report = build([source], tmp_path / "set", settings=SETTINGS, helpers=HELPERS)
+    assert report["not_used"] == ["faces/a: left and right were exchanged in its mask, now put right"]
+    assert open_faces(tmp_path / "set").read(0).label_map() == LabelMap(drawn(0))

@@ -51,20 +51,23 @@ def test_photos_of_different_kinds_and_sizes_in_batches(tmp_path):
     assert parser([]) == []
 
 
-def test_the_mirrored_pass_swaps_sides():
-    """A network that calls everything the left eye is as sure of the right one in the mirror."""
+def test_the_mirrored_pass_is_averaged_with_sides_and_labels_turned_back():
+    """A network that calls the left half right eye, surely, and all the rest left eye, less surely."""
 
-    def left(photos: Tensor) -> Tensor:
+    def one_sided(photos: Tensor) -> Tensor:
         logits = torch.zeros(len(photos), 19, 8, 8)
-        logits[:, LEFT_EYE], logits[:, RIGHT_EYE, :, :4] = 1.0, 3.0
+        logits[:, LEFT_EYE], logits[:, RIGHT_EYE, :, :4], logits[:, SKIN, :, 4:] = 1.0, 3.0, 2.0
         return logits
 
-    alone = FaceParser(left, size=16)(halves(16, 16), mirrored=False)[0]
-    both = FaceParser(left, size=16)(halves(16, 16))[0]
-    assert (alone.ids[:, :8] == RIGHT_EYE).all()
-    assert (alone.ids[:, 8:] == LEFT_EYE).all()
-    # On the left the right eye has (3 + 1) / 2 against (1 + 0) / 2, on the right the other way round.
-    assert both == LabelMap(alone.ids)
+    parser = FaceParser(one_sided, size=16)
+    (alone,) = parser(halves(16, 16), mirrored=False)
+    (both,) = parser(halves(16, 16))
+    # Left half: right eye (3 + 1) / 2, left eye (1 + 0) / 2, skin (0 + 2) / 2. Right half: right eye 1 / 2,
+    # left eye (1 + 3) / 2, skin (2 + 0) / 2.
+    assert set(alone.ids[:, :7].flat) == {RIGHT_EYE}
+    assert set(alone.ids[:, 9:].flat) == {SKIN}
+    assert set(both.ids[:, :7].flat) == {RIGHT_EYE}
+    assert set(both.ids[:, 9:].flat) == {LEFT_EYE}
 
 
 @pytest.mark.parametrize("order", ["FaRL", "face-parsing.PyTorch", "SegFace"])
@@ -115,8 +118,11 @@ def test_other_parsers_say_what_they_need(tmp_path):
         FaceParser.facer()
     with pytest.raises(TypeError, match="clone the SegFace repository"):
         FaceParser.segface("weights.pt")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueError, match="holds no parser"):
-        FaceParser.from_pretrained(tmp_path)
+    for config in (None, "{}", '{"_class_name": "MoGLE"}', '{"_class_name": "ParserNetwork"}'):
+        if config is not None:
+            (tmp_path / "config.json").write_text(config)
+        with pytest.raises(ValueError, match="holds no parser"):
+            FaceParser.from_pretrained(tmp_path)
 
 
 def test_segface_gets_what_its_code_feeds_it():

@@ -167,8 +167,8 @@ def test_ages_are_told_where_the_spread_is_small_enough():
     spread[PLACES["age"]] = (encode({"age": 30.0}) + encode({"age": 50.0}))[PLACES["age"]] / 2
     guess = torch.stack([encode({"age": 40.0})] * 50 + [spread] * 50).nan_to_num(0.5)
     faces = [{"age": 41.0}] * 50 + [{"age": 60.0}] * 50
-    (years,) = calibrate(guess, faces)["age"]
-    assert age_of(guess[0, PLACES["age"]])[1] <= years < age_of(guess[50, PLACES["age"]])[1]
+    (share,) = calibrate(guess, faces)["age"]
+    assert age_of(guess[0, PLACES["age"]])[1] <= share * 40 < age_of(guess[50, PLACES["age"]])[1]
 
 
 def test_facts_said_and_true():

@@ -51,13 +51,15 @@ def check(
 @app.command()
 def show(
     source: Source,
-    out: Annotated[Path, typer.Option(metavar="PNG", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="[default: NAME.sheet.png here]", show_default=False)
+    ] = None,
     count: Annotated[int, typer.Option(min=1, max=200, help="How many faces are drawn.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Which faces are drawn.")] = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Draw some faces of a set on one sheet: photograph, mask and caption."""
-    if out.suffix.lower() != ".png":
+    if out is not None and out.suffix.lower() != ".png":
         raise ValueError(f"--out {out}: sheets are written as .png")
     import numpy as np
     from PIL import Image
@@ -65,9 +67,11 @@ def show(
     from facemogle.apps.face_sheet import face_sheet
     from facemogle.apps.jobs import prepare
     from facemogle.apps.record import save_picture
+    from facemogle.apps.sheet import MAX_TILE
     from facemogle.data.layouts import open_faces
 
     face_set = open_faces(source)
+    out = out or Path(f"{face_set.name}.sheet.png")
     prepare([out], overwrite=overwrite)
     chosen = np.random.default_rng(seed).permutation(len(face_set))[:count]
     rows = []
@@ -75,9 +79,10 @@ def show(
         try:
             record = face_set.read(index)
             photo, label_map = Image.fromarray(record.photo()), record.label_map()
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             typer.echo(f"warning: left out: {error}", err=True)
             continue
+        photo.thumbnail((MAX_TILE, MAX_TILE))  # sheets show no more
         rows.append((record.key.partition("/")[2], photo, label_map, record.captions))
     if not rows:
         raise ValueError(f"{source}: none of the {len(chosen)} faces that were drawn can be read")

@@ -52,6 +52,7 @@ def build(
     from tqdm import tqdm
 
     from facemogle.apps.record import save_picture
+    from facemogle.apps.train.options import fingerprint
     from facemogle.data.build import BuildSettings
     from facemogle.data.build import build as build_set
 
@@ -73,12 +74,17 @@ def build(
 
         try:
             report = build_set(
-                photos, out, settings=settings, helpers=_helpers(parser, device, aligned), progress=progress
+                photos,
+                out,
+                settings=settings,
+                helpers=_helpers(parser, device, aligned),
+                inputs=fingerprint(photos, *_models(parser)),
+                progress=progress,
+                finish=lambda folder: save_picture(_sheet(folder), folder / SHEET),
             )
         except KeyboardInterrupt:
             typer.echo("stopped; the same command goes on", err=True)
             raise
-    save_picture(_sheet(out), out / SHEET)
     typer.echo(described(report))
     typer.echo(f"wrote {out}; {out / SHEET} shows some of it")
 
@@ -125,10 +131,23 @@ def _helpers(parser: str, device: str | None, aligned: bool) -> Helpers:
     return Helpers(
         align=None if aligner is None else lambda photo, size: align_faces(photo, aligner=aligner, size=size),
         parse=partial(face_parser, batch_size=16),
-        describe=lambda photo, label_map, stored: face_attributes(
-            photo, label_map=label_map, stored=stored, predictor=predictor
+        describe=lambda photo, label_map, stored, parsed: face_attributes(
+            photo, label_map=label_map, stored=stored, parsed=parsed, predictor=predictor
         ),
     )
+
+
+def _models(parser: str) -> list[str]:
+    """What tells the models of a build from others: hashes of their weights; facer's by its name."""
+    import hashlib
+    from importlib.resources import files
+
+    assets = Path(str(files("facemogle") / "assets"))
+    folders = [assets / "attributes", assets / "aligner"]
+    if parser != "facer":
+        folders.append(assets / "parser" if parser == "mini" else Path(parser))
+    weights = [path for folder in folders for path in sorted(folder.glob("*.safetensors"))]
+    return [parser, *(hashlib.sha256(path.read_bytes()).hexdigest() for path in weights)]
 
 
 def _sheet(folder: Path):

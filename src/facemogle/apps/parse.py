@@ -41,11 +41,13 @@ def parse(
     Without --find, photographs should be of one upright face, framed about as in FFHQ.
     Exit code 2 if some could not be read; the others are written all the same.
     """
-    from facemogle.apps.jobs import FreeNames, prepare
+    from facemogle.apps.jobs import prepare
 
     files = photo_files(photos)
-    names = FreeNames(out)
-    targets = [(names.next(file.stem), names.next(f"{file.stem}.overlay")) for file in files]
+    targets = _targets(files, out)
+    sources = {file.resolve() for file in files}
+    if taken := next((path for pair in targets for path in pair if path.resolve() in sources), None):
+        raise ValueError(f"{taken} is one of the photographs; choose another folder with --out")
     prepare([path for pair in targets for path in pair], overwrite=overwrite)
 
     from tqdm import tqdm
@@ -101,6 +103,19 @@ def _searching(face_parser: FaceParser) -> Masks:
         return LabelMap(ids_HW) if faces else None
 
     return lambda photos: [parse_one(photo) for photo in photos]
+
+
+def _targets(files: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
+    """NAME.png and NAME.overlay.png for each photograph, all different."""
+    from facemogle.apps.jobs import FreeNames
+
+    names, targets = FreeNames(out), []
+    for file in files:
+        mask = names.next(file.stem)
+        while (overlay := names.next(f"{mask.stem}.overlay")).stem != f"{mask.stem}.overlay":
+            mask = names.next(file.stem)
+        targets.append((mask, overlay))
+    return targets
 
 
 def photo_files(paths: Iterable[Path]) -> list[Path]:

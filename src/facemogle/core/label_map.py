@@ -17,10 +17,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from facemogle.core.photo import MAX_PIXELS
 from facemogle.core.regions import MIRRORED, NUM_LABELS, PALETTE, class_order
-
-MAX_PIXELS = 16_000_000
-"""Larger masks are refused, from the file's header, before anything is decoded."""
 
 OUR_ORDER = "CelebAMask-HQ"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-MAX_PIXELS = 100_000_000
-"""Larger photographs are refused, from the file's header, before anything is decoded."""
+MAX_PIXELS = 50_000_000
+"""Larger photographs and masks are refused, from the file's header, before anything is decoded."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 
@@ -70,6 +70,8 @@ def _decoded(stream: BinaryIO, source: str) -> Image.Image:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    if image.mode[0] in "IF":  # PIL would cut their values off at 255
+        raise ValueError(f"its pixels are of mode {image.mode}, must be of 8 bits a channel")
     turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 0))
     pixels = image.convert("RGB")
     return pixels if turn is None else pixels.transpose(turn)

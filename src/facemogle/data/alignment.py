@@ -23,6 +23,8 @@ Aligner = Callable[[Tensor], tuple[Tensor, Tensor]]
 SMALLEST_FACE = 40  # pixels of a frame's side: what is smaller has nothing to learn from
 _SEARCH_SIDE = 1000  # photographs are searched at this size at most, for time
 _SEARCH_TURNS = (0.0, -25.0, 25.0)  # degrees; cascades see upright faces, up to about 15 degrees
+# How far from its start a frame may come to rest, as a move: rough frames are never that rough.
+_FARTHEST = (0.35, 0.35, 0.7, 0.9)
 # A box of the cascade in FFHQ's frame, its side and how much lower it lies: medians over 673 faces.
 _BOX_SIDE, _BOX_Y = 0.65, 0.045
 
@@ -45,8 +47,8 @@ class AlignedFace:
 def find_faces(photo: Photo) -> list[Frame]:
     """Rough frames of what may be faces, many of them twice or wrong, by OpenCV's cascade of Haar features.
 
-    Faces turned by up to about 40 degrees are found. The largest centred square is always among the frames,
-    for portraits so tight that the cascade misses them. ValueError where OpenCV is not installed.
+    Faces turned by up to about 40 degrees are found. Where it finds nothing, the largest centred square is
+    given, for portraits so tight that the cascade misses them. ValueError where OpenCV is not installed.
     """
     cv2 = _opencv()
     image = read_photo(photo)
@@ -59,7 +61,7 @@ def find_faces(photo: Photo) -> list[Frame]:
     centre = (grey.shape[1] / 2, grey.shape[0] / 2)
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
     smallest = max(20, round(SMALLEST_FACE * _BOX_SIDE * shrink))
-    frames = [Frame(image.width / 2, image.height / 2, min(image.size))]
+    frames = []
     for degrees in _SEARCH_TURNS:
         turn = cv2.getRotationMatrix2D(centre, degrees, 1.0)
         turned = (
@@ -73,7 +75,7 @@ def find_faces(photo: Photo) -> list[Frame]:
             # clockwise.
             box = Frame((x - border) / shrink, (y - border) / shrink, side / shrink, math.radians(degrees))
             frames.append(box.moved(0, -_BOX_Y / _BOX_SIDE, -math.log(_BOX_SIDE)))
-    return frames
+    return frames or [Frame(image.width / 2, image.height / 2, min(image.size))]
 
 
 def check_finder() -> None:
@@ -107,26 +109,29 @@ def align_faces(
 
 
 @torch.no_grad()
-def _settle(photo: Image.Image, frame: Frame, aligner: Aligner) -> tuple[float, Frame]:
-    """Score and frame after the passes; the score is the lower, the more the last pass still moved it."""
-    score = 0.0
+def _settle(photo: Image.Image, start: Frame, aligner: Aligner) -> tuple[float, Frame]:
+    """Score and frame after the passes; the score is the lower, the more the last pass still moved it.
+
+    A frame that wanders, or leaves the photograph, shows no face.
+    """
+    score, frame = 0.0, start
     for _ in range(PASSES):
-        try:
-            crop, _ = cut_out(photo, Frame(frame.x, frame.y, frame.side * CONTEXT, frame.angle), CROP)
-        except ValueError:  # it has wandered out of the photograph
+        if not (0 <= frame.x <= photo.width and 0 <= frame.y <= photo.height):
             return 0.0, frame
+        crop, _ = cut_out(photo, Frame(frame.x, frame.y, frame.side * CONTEXT, frame.angle), CROP)
         pixels = torch.from_numpy(np.asarray(crop).copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
         moves, logits = aligner(pixels)
         move = moves[0].tolist()
         score = logits[0].sigmoid().item() * max(0.0, 1 - 4 * max(map(abs, move)))
         frame = frame.moved(*move)
+        if any(abs(way) > farthest for way, farthest in zip(start.move_to(frame), _FARTHEST, strict=True)):
+            return 0.0, frame
     return score, frame
 
 
 def _agree(one: Frame, other: Frame) -> bool:
-    """Whether two frames show the same face: no two faces are that near each other at that size."""
-    dx, dy, log_scale, _ = one.move_to(other)
-    return math.hypot(dx, dy) < 0.3 and abs(log_scale) < 0.5
+    """Whether two frames show the same face, or one a part of the other's: their centres are too near for two."""
+    return math.hypot(one.x - other.x, one.y - other.y) < 0.35 * max(one.side, other.side)
 
 
 def _opencv() -> Any:  # its stubs lack the cascades' folder

@@ -31,11 +31,13 @@ def face_attributes(
     label_map: LabelMap | None,
     stored: Mapping[str, Any] | None,
     predictor: AttributePredictor,
+    parsed: bool = False,
 ) -> dict[str, Any]:
     """Attributes as `captions_from_attributes` reads them, of an H x W x 3 uint8 RGB photograph of a face.
 
-    What is stored wins, then what the mask shows to be worn, then the prediction; the mask's pixels tell the
-    colour of hair where the prediction does not. Jewels are in no prediction: the mask adds them always.
+    What is stored wins, then what the mask shows to be worn; that something is not worn it tells only if no
+    parser made it (`parsed`), for parsers miss glasses and hats. Then comes the prediction; the mask's pixels
+    tell the colour of hair where the prediction does not. Jewels are in no prediction: the mask adds them.
     """
     stored = {name: value for name, value in (stored or {}).items() if value is not None}
     masked = {} if label_map is None else attributes_from_mask(label_map, photo)
@@ -43,9 +45,14 @@ def face_attributes(
     colored, hair = masked.pop("hair", None), predicted.get("hair") or {}
     if colored and not hair.get("hairColor") and hair.get("bald", 0.0) < 0.6:
         predicted["hair"] = colored
-    worn = stored.get("accessories", masked.get("accessories", predicted.get("accessories")))
-    jewels = [item for item in masked.get("accessories", ()) if item["type"] != "headwear"]
+    shown = masked.pop("accessories", [])
+    hats = [item for item in shown if item["type"] == "headwear"]
+    jewels = [item for item in shown if item["type"] != "headwear"]
+    if parsed and masked.get("glasses") == "NoGlasses":
+        del masked["glasses"]
+    worn = hats if hats or (label_map is not None and not parsed) else predicted.get("accessories")
+    worn = stored.get("accessories", worn)
     merged = {**predicted, **masked, **stored}
-    if worn is not None:
-        merged["accessories"] = worn + [item for item in jewels if item not in worn]
+    if worn is not None or jewels:
+        merged["accessories"] = [*(worn or ()), *(item for item in jewels if item not in (worn or ()))]
     return merged

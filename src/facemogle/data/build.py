@@ -14,6 +14,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ import numpy as np
 from PIL import Image
 
 from facemogle.core.label_map import LabelMap
-from facemogle.data.captions import captions_from_attributes
-from facemogle.data.layouts import FaceSet, open_faces
+from facemogle.data.captions import captions_from_attributes, clear_facts
+from facemogle.data.layouts import FaceSet, open_face_sets
 from facemogle.data.mask_order import with_sides_righted
 from facemogle.data.quality import (
     ALIKE_BITS,
@@ -40,7 +41,10 @@ LEAST_AGREEMENT = 0.6
 
 Hand-made masks agree on 0.9 in the mean; masks of another face, class order or frame hardly on half.
 """
+GIVEN = "given"
+"""The origin of masks that came along, of which nothing more is known."""
 _CHUNK = 32
+_LONGEST_NAME = 120
 _QUALITY = 95
 
 
@@ -66,11 +70,14 @@ class BuildSettings:
 
 @dataclass(frozen=True)
 class Helpers:
-    """The models that a build uses: faces of a photograph, masks of faces, attributes of a face."""
+    """The models that a build uses: faces of a photograph at a size, masks of faces, attributes of a face.
+
+    describe: from pixels, mask, stored attributes or None, and whether the mask was parsed.
+    """
 
     align: Callable[[Image.Image, int], Iterable[Any]] | None
     parse: Callable[[Sequence[Image.Image]], Iterable[LabelMap]]
-    describe: Callable[[np.ndarray, LabelMap, dict[str, Any] | None], dict[str, Any]]
+    describe: Callable[[np.ndarray, LabelMap, dict[str, Any] | None, bool], dict[str, Any]]
 
 
 @dataclass
@@ -85,7 +92,11 @@ class _Candidate:
     label_map: LabelMap | None = None
     origin: str = "parsed"
     reason: str | None = None
-    note: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def hash(self) -> np.ndarray:
+        return perceptual_hash(self.image)
 
 
 def build(
@@ -94,18 +105,29 @@ def build(
     *,
     settings: BuildSettings,
     helpers: Helpers,
+    inputs: str = "",
     progress: Callable[[int, int], None] = lambda done, total: None,
+    finish: Callable[[Path], object] = lambda folder: None,
 ) -> dict[str, Any]:
     """Build a set from face sets, tars and folders of photographs, and return its report.
 
-    progress: called with the photographs done and their number. Raises ValueError if `out` exists, if another
-    build with other sources or settings was begun there, and as `open_faces` does.
+    inputs: what sources and helpers are, in any words. progress: called with the photographs done and their
+    number. finish: called with the folder when all is in it, before it gets its name.
+    Raises ValueError if `out` exists or lies within a source, if a build with other inputs or settings was
+    begun there, if `by_folder` finds no sub-folders, and as `open_face_sets` does.
     """
     if out.exists():
         raise ValueError(f"{out} exists already; choose another place with --out, or remove it")
-    face_sets = [open_faces(source) for source in sources]
+    for source in sources:
+        if Path(source).resolve() in out.resolve().parents:
+            raise ValueError(
+                f"{out} lies within {source}, from which it is to be built; choose another --out"
+            )
+    face_sets = open_face_sets(sources)
+    if settings.by_folder and not any(_person(key) for face_set in face_sets for key in face_set.keys):
+        raise ValueError("by_folder: none of the photographs lies in a sub-folder of its source")
     work = out.with_name(f"{out.name}.part")
-    rows = _resumed(work, _identity(face_sets, settings))
+    rows = _resumed(work, _identity(face_sets, settings, inputs))
     known, names = KnownFaces(), set[str]()
     for row in rows:
         names |= {entry["name"].casefold() for entry in row["faces"] + row["rejected"]}
@@ -126,14 +148,26 @@ def build(
     progress(total, total)
     problems = [f"{s.name}: {problem}" for s in face_sets for problem in s.problems]
     report = _finish(work, rows, problems, settings)
+    finish(work)
     work.rename(out)
     (out / JOURNAL).unlink()  # the lists tell what it told
     return report
 
 
-def _identity(face_sets: Sequence[FaceSet], settings: BuildSettings) -> dict[str, Any]:
-    digest = hashlib.sha256(repr([face_set.keys for face_set in face_sets]).encode()).hexdigest()[:16]
-    return {"photographs": digest, **asdict(settings)}
+def _identity(face_sets: Sequence[FaceSet], settings: BuildSettings, inputs: str) -> dict[str, Any]:
+    digest = hashlib.sha256(_encoded(repr([face_set.keys for face_set in face_sets]))).hexdigest()[:16]
+    return {"photographs": digest, "inputs": inputs, **asdict(settings)}
+
+
+def _encoded(text: str) -> bytes:
+    """Names of files may hold bytes that are no text."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _person(key: str) -> str:
+    """The source and sub-folder of a photograph, empty where it lies in none."""
+    folder = key.rpartition("/")[0]
+    return folder if "/" in folder else ""
 
 
 def _resumed(work: Path, identity: dict[str, Any]) -> list[dict[str, Any]]:
@@ -182,17 +216,23 @@ def _chunk(
         rows.append((row, found))
     candidates = [candidate for _, found in rows for candidate in found]
     for candidate in candidates:
-        candidate.reason = candidate.reason or _sift(candidate, settings, known, splits)
+        candidate.reason = candidate.reason or _flaw(candidate, settings) or _copy(candidate, known)
     fresh = [candidate for candidate in candidates if candidate.reason is None]
     for candidate, parsed in zip(fresh, helpers.parse([c.image for c in fresh]), strict=True):
         _give_mask(candidate, parsed)
+    # Only what is a face is known, so that a copy of what is none may still be one.
+    for candidate in candidates:
+        candidate.reason = candidate.reason or _copy(candidate, known)
+        if candidate.reason is None:
+            candidate.facts["split"] = splits[candidate.name] = _split(candidate, settings, known, splits)
+            known.add(candidate.name, candidate.hash)
     for row, found in rows:
-        row["notes"] = [candidate.note for candidate in found if candidate.note]
         for candidate in found:
             if candidate.reason is None:
-                row["faces"].append(_written(candidate, work, settings, helpers))
+                row["faces"].append(_written(candidate, work, settings, helpers, alone=len(found) == 1))
             else:
                 row["rejected"].append({"name": candidate.name, "reason": candidate.reason})
+        row["notes"] = [note for candidate in found for note in candidate.notes]
         yield row
 
 
@@ -215,10 +255,13 @@ def _candidates(
             candidate.reason = f"not square: {shape}; --aligned and masks are for faces in FFHQ's frame"
         try:
             if (label_map := record.label_map()) is not None:
-                candidate.label_map = with_sides_righted(label_map.resize(height=size, width=size))
-                candidate.origin = record.mask_origin or "hand"
+                label_map = label_map.resize(height=size, width=size)
+                candidate.label_map = with_sides_righted(label_map)
+                candidate.origin = record.mask_origin or GIVEN
+                if candidate.label_map != label_map:
+                    candidate.notes.append("left and right were exchanged in its mask, now put right")
         except ValueError as error:
-            candidate.note = f"mask not used: {error}"
+            candidate.notes.append(f"mask not used: {error}")
         yield candidate
         return
     assert helpers.align is not None
@@ -236,7 +279,8 @@ def _candidates(
 
 def _free_name(key: str, names: set[str]) -> str:
     """SOURCE-STEM in characters that every file system takes, with a number where it is taken."""
-    stem = re.sub(r"[^\w.-]+", "-", key.replace("/", "-")).strip(".-") or "face"
+    stem = re.sub(r"[^\w.-]+", "-", key.replace("/", "-")).encode()[:_LONGEST_NAME].decode(errors="ignore")
+    stem = stem.strip(".-") or "face"
     name, number = stem, 1
     while name.casefold() in names:
         number += 1
@@ -245,29 +289,34 @@ def _free_name(key: str, names: set[str]) -> str:
     return name
 
 
-def _sift(
-    candidate: _Candidate, settings: BuildSettings, known: KnownFaces, splits: dict[str, str]
-) -> str | None:
-    """Why a face stays out, None where it is known now and goes on; decides its split."""
-    side = candidate.facts["side"]
+def _flaw(candidate: _Candidate, settings: BuildSettings) -> str | None:
+    """Why a face is not good enough, None where it is."""
+    side, sharp = candidate.facts["side"], sharpness(candidate.image)
+    candidate.facts["sharpness"] = round(sharp, 4)
     if side < settings.least_side:
         return f"too small: {side:.0f} pixels, at least {settings.least_side} are asked for"
-    sharp = sharpness(candidate.image)
     if sharp < settings.least_sharpness:
         return f"blurred: sharpness {sharp:.3f}, at least {settings.least_sharpness:g} is asked for"
-    hash_ = perceptual_hash(candidate.image)
-    nearest = known.nearest(hash_)
+    return None
+
+
+def _copy(candidate: _Candidate, known: KnownFaces) -> str | None:
+    nearest = known.nearest(candidate.hash)
     if nearest is not None and nearest[1] < SAME_BITS:
         return f"duplicate of {nearest[0]}: {nearest[1]} of 255 bits differ"
-    split = candidate.record.split
-    if settings.by_folder and candidate.record.stored_split is None:
-        split = split_of(candidate.record.key.rpartition("/")[0].encode())
-    if nearest is not None and nearest[1] < ALIKE_BITS:
-        split = splits[nearest[0]]
-    candidate.facts |= {"sharpness": round(sharp, 4), "hash": hash_.tobytes().hex(), "split": split}
-    known.add(candidate.name, hash_)
-    splits[candidate.name] = split
     return None
+
+
+def _split(candidate: _Candidate, settings: BuildSettings, known: KnownFaces, splits: dict[str, str]) -> str:
+    """As the set says, or by person, or that of a face nearly alike, or by the photograph's bytes."""
+    record, nearest = candidate.record, known.nearest(candidate.hash)
+    if record.stored_split is not None:
+        return record.stored_split
+    if settings.by_folder and (person := _person(record.key)):
+        return split_of(_encoded(person))
+    if nearest is not None and nearest[1] < ALIKE_BITS:
+        return splits[nearest[0]]
+    return record.split
 
 
 def _give_mask(candidate: _Candidate, parsed: LabelMap) -> None:
@@ -276,19 +325,26 @@ def _give_mask(candidate: _Candidate, parsed: LabelMap) -> None:
         agreement = float((candidate.label_map.ids == parsed.ids).mean())
         if agreement >= LEAST_AGREEMENT:
             return
-        candidate.note = f"mask not used: it agrees with the parse on {agreement:.0%} of the pixels"
+        candidate.notes.append(f"mask not used: it agrees with the parse on {agreement:.0%} of the pixels")
     candidate.label_map, candidate.origin = parsed, "parsed"
     candidate.reason = not_a_face(parsed)
 
 
-def _written(candidate: _Candidate, work: Path, settings: BuildSettings, helpers: Helpers) -> dict[str, Any]:
-    """Write the files of a face and return what the journal keeps of it."""
+def _written(
+    candidate: _Candidate, work: Path, settings: BuildSettings, helpers: Helpers, *, alone: bool
+) -> dict[str, Any]:
+    """Write the files of a face and return what the journal keeps of it.
+
+    alone: it is the only face of its photograph, of which captions and attributes that came along tell then.
+    """
     record, label_map, name = candidate.record, candidate.label_map, candidate.name
     assert label_map is not None
-    attributes = helpers.describe(np.asarray(candidate.image), label_map, record.attributes)
-    captions = list(record.captions)
+    attributes = _usable(candidate) if alone else None
+    parsed = candidate.origin == "parsed"
+    attributes = helpers.describe(np.asarray(candidate.image), label_map, attributes, parsed)
+    captions = list(record.captions) if alone else []
     if not captions:
-        seed = zlib.crc32(record.key.encode())
+        seed = zlib.crc32(name.encode())
         captions = captions_from_attributes(attributes, seed=seed, count=settings.captions)
     stored = candidate.stored
     if stored is None:
@@ -298,7 +354,25 @@ def _written(candidate: _Candidate, work: Path, settings: BuildSettings, helpers
     _write(work / "face" / f"{name}.jpg", stored)
     label_map.save(work / "mask" / f"{name}.png")
     _write(work / "text" / f"{name}.txt", "".join(f"{text}\n" for text in captions).encode())
-    return {"name": name, "attributes": attributes, "mask": candidate.origin, **candidate.facts}
+    hash_ = candidate.hash.tobytes().hex()
+    return {
+        "name": name,
+        "attributes": attributes,
+        "mask": candidate.origin,
+        "hash": hash_,
+        **candidate.facts,
+    }
+
+
+def _usable(candidate: _Candidate) -> dict[str, Any] | None:
+    """The attributes that came along, None with a note where they have another form than captions need."""
+    attributes = candidate.record.attributes
+    try:
+        clear_facts(attributes or {})
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        candidate.notes.append(f"attributes not used: {type(error).__name__}: {error}")
+        return None
+    return attributes
 
 
 def _finish(
@@ -312,7 +386,9 @@ def _finish(
     lines, texts = [], {}
     for key, face in faces:
         image = f"{face['name']}.jpg"
-        shown = {name: face[name] for name in ("attributes", "split", "mask", "frame") if name in face}
+        shown = {name: face[name] for name in ("attributes", "split", "frame") if name in face}
+        if face["mask"] != GIVEN:
+            shown["mask"] = face["mask"]
         lines.append(json.dumps({"image": f"face/{image}", **shown, "source": key}))
         texts[image] = (work / "text" / f"{face['name']}.txt").read_text(encoding="utf-8").splitlines()
     _write(work / ROWS, "".join(f"{line}\n" for line in lines).encode())

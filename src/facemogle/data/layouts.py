@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from facemogle.core.label_map import LabelMap
+from facemogle.core.label_map import MAX_PIXELS, LabelMap
 from facemogle.data.record import MASK_ORIGINS, SPLITS, FaceRecord
 from facemogle.data.storage import StoredFile, stored_files
 
-__all__ = ["FaceRecord", "FaceSet", "open_faces", "read_faces"]
+__all__ = ["FaceRecord", "FaceSet", "open_face_sets", "open_faces", "read_faces"]
 
 PHOTO_SUFFIXES = (".jpeg", ".jpg", ".png", ".webp")
 # switchablenorms/CelebAMask-HQ, face_parsing/Data_preprocessing/g_mask.py: a part's id is its place + 1, and
@@ -29,8 +29,8 @@ _PARTS = (
 CELEBAMASK_PARTS: tuple[str, ...] = tuple(_PARTS.split())
 _PART_FILE = re.compile(rf"CelebAMask-HQ-mask-anno/(?:\d+/)?(\d+)_({'|'.join(CELEBAMASK_PARTS)})\.png")
 _RELEASED = {"face": "mm-celeba-hq", "CelebA-HQ-img": "celebamask-hq"}
-# report.json and sheet.png are about a set: what its build kept out and why, and some of its faces.
-_LISTS = ("text.json", "attributes.jsonl", "report.json", "sheet.png")
+# The last three are about a set: what its build kept out and why, some of its faces, what a kill may leave.
+_LISTS = ("text.json", "attributes.jsonl", "report.json", "sheet.png", "journal.jsonl")
 _FOLDERS = {*_RELEASED, "mask", "text", "CelebAMask-HQ-mask-anno"}
 _KNOWN = (
     "known are face/ with mask/, text/, text.json, attributes.jsonl (MM-CelebA-HQ); CelebA-HQ-img/ with "
@@ -118,20 +118,23 @@ def open_faces(source: str | Path) -> FaceSet:
     )
 
 
-def read_faces(sources: Iterable[str | Path]) -> Iterator[FaceRecord]:
-    """Every face of the given folders or tars, set by set.
-
-    Raises ValueError as `open_faces` does, and for two sets of one name.
-    """
-    opened: dict[str, str | Path] = {}
+def open_face_sets(sources: Iterable[str | Path]) -> list[FaceSet]:
+    """Several sets whose keys do not clash; ValueError as `open_faces` raises it, and for two of one name."""
+    opened: dict[str, tuple[str | Path, FaceSet]] = {}
     for source in sources:
         face_set = open_faces(source)
         if face_set.name in opened:
             raise ValueError(
-                f"{opened[face_set.name]} and {source}: both face sets are called {face_set.name!r}, "
+                f"{opened[face_set.name][0]} and {source}: both face sets are called {face_set.name!r}, "
                 "so their faces would share keys; rename one"
             )
-        opened[face_set.name] = source
+        opened[face_set.name] = source, face_set
+    return [face_set for _, face_set in opened.values()]
+
+
+def read_faces(sources: Iterable[str | Path]) -> Iterator[FaceRecord]:
+    """Every face of the given folders or tars, set by set; ValueError as `open_face_sets` raises it."""
+    for face_set in open_face_sets(sources):
         yield from map(face_set.read, range(len(face_set)))
 
 
@@ -152,7 +155,8 @@ def _recognised(files: Files, source: Path) -> tuple[str, dict[str, _Face], list
     deeper = next((name for name in files if _RELEASED.keys() & set(PurePosixPath(name).parts[:-1])), None)
     if deeper is not None:
         raise ValueError(f"{source}: holds a face set further in ({deeper}); give its own folder")
-    if any(name.endswith((".mask.png", ".json")) for name in files):
+    photo_keys = {_sample_key(name) for name in files if name.lower().endswith(PHOTO_SUFFIXES)}
+    if any(name.endswith((".mask.png", ".json")) and _sample_key(name) in photo_keys for name in files):
         faces, problems = _samples([(name, name, file) for name, file in files.items()])
         return "shards", faces, problems
     photos, problems = _by_stem(files, "", PHOTO_SUFFIXES)
@@ -229,6 +233,8 @@ def _merged_parts(parts: tuple[tuple[int, StoredFile], ...], key: str) -> bytes:
         part = CELEBAMASK_PARTS[label - 1]
         try:
             with Image.open(io.BytesIO(file.read()), formats=("PNG",)) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise ValueError(f"{image.width} x {image.height} is more than a mask may have")
                 painted_HW = np.asarray(image.convert("RGB"))[..., 2] != 0  # the channel g_mask.py looks at
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise ValueError(f"{key}: its part {part} is damaged: {error}") from error
@@ -291,10 +297,9 @@ def _samples(files: Iterable[tuple[str, str, StoredFile]]) -> tuple[dict[str, _F
     found: dict[str, dict[str, StoredFile]] = {}
     problems = []
     for place, name, file in files:
-        folder, slash, base = name.rpartition("/")
-        stem, dot, extension = base.partition(".")
-        kind = kinds.get(dot + extension.lower())
-        sample = found.setdefault(folder + slash + stem, {}) if kind else {}
+        key = _sample_key(name)
+        kind = kinds.get(name.removeprefix(key).lower())
+        sample = found.setdefault(key, {}) if kind else {}
         if kind is None:
             problems.append(f"not read: {place}")
         elif kind in sample:
@@ -305,6 +310,11 @@ def _samples(files: Iterable[tuple[str, str, StoredFile]]) -> tuple[dict[str, _F
     for kind in ("captions", "mask", "facts"):
         problems += _orphans(kind, (key for key, sample in found.items() if kind in sample), photos)
     return {key: _Face(**sample) for key, sample in photos.items()}, problems
+
+
+def _sample_key(name: str) -> str:
+    folder, slash, base = name.rpartition("/")
+    return folder + slash + base.partition(".")[0]
 
 
 def _facts(data: bytes, where: str) -> dict[str, Any]:

@@ -137,10 +137,10 @@ def _write_parts(record: FaceRecord, stem: str, write: Write) -> None:
 def _free_name(record: FaceRecord, taken: set[str], *, dots: str = ".") -> str:
     for name in (record.key.partition("/")[2], record.key.replace("/", "-")):
         name = name.replace(".", dots)
-        if name and name not in taken:
+        if name and name.casefold() not in taken:  # some file systems do not tell capitals apart
             if inner_name(name, Path(record.key)) != name:
                 raise ValueError(f"{record.key}: cannot be a file's name, readers would pass it over")
-            taken.add(name)
+            taken.add(name.casefold())
             return name
     raise ValueError(f"{record.key}: its stem and its whole key are taken by other faces")
 

@@ -127,7 +127,8 @@ def decode(code_A: Tensor, sure: Mapping[str, list[float]]) -> dict[str, Any]:
     """What the code tells for sure of one face, in the form that `encode` reads; the rest is left out.
 
     sure: least probabilities by attribute, one for each interval of a scale or option of a choice; for the
-    age the greatest spread in years, for angles how many degrees within each range that sentences speak of.
+    age the greatest spread as a share of it (of 16 years, if it is less), for angles how many degrees within
+    each range that sentences speak of.
     """
     told: dict[str, Any] = {}
     for name, scale in SCALES.items():
@@ -158,7 +159,7 @@ def decode(code_A: Tensor, sure: Mapping[str, list[float]]) -> dict[str, Any]:
         hair = {"bald": told["bald"], "invisible": False, "hairColor": found}
     attributes = {
         "gender": told["gender"],
-        "age": round(years.item(), 1) if spread <= sure["age"][0] else None,
+        "age": round(years.item(), 1) if spread <= sure["age"][0] * years.clamp(min=16) else None,
         "smile": told["smile"],
         "facialHair": _known(facial),
         "glasses": told["glasses"],

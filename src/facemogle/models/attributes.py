@@ -30,7 +30,7 @@ class AttributePredictor(ModelMixin, ConfigMixin):
     """Attributes of faces that are aligned as in FFHQ, in the form of a face service's answer.
 
     sure: how sure it has to be of what it says, as `attribute_code.decode` reads it; by default 0.9 where
-    that is a probability, 5 years and 3 degrees.
+    that is a probability, a spread of 0.12 of the age, 3 degrees.
     """
 
     @register_to_config
@@ -88,7 +88,7 @@ def default_sure() -> dict[str, list[float]]:
     """How sure a predictor has to be before anybody measured how often it is right."""
     sure = {name: [0.9] * len(scale.said) for name, scale in SCALES.items()}
     sure |= {name: [0.9] * len(options) for name, options in CHOICES.items()}
-    return sure | {"age": [5.0]} | {name: [3.0] * len(ranges) for name, ranges in ANGLES.items()}
+    return sure | {"age": [0.12]} | {name: [3.0] * len(ranges) for name, ranges in ANGLES.items()}
 
 
 def probabilities(logits_BA: Tensor) -> Tensor:

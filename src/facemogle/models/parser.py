@@ -20,7 +20,7 @@ from torch.nn.functional import interpolate
 from facemogle.core.label_map import LabelMap
 from facemogle.core.photo import read_photo
 from facemogle.core.regions import MIRRORED, class_order
-from facemogle.models.parser_network import ParserNetwork
+from facemogle.models.parser_network import read_network
 
 LARGEST_SIDE = 1024
 """Logits are drawn at most this large; maps of larger photographs are resized, which no eye can tell."""
@@ -51,11 +51,7 @@ class FaceParser:
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike, *, device: str | torch.device = "cpu") -> FaceParser:
         """A parser that `facemogle train parser` made. ValueError if there is none in the folder."""
-        if not os.path.isfile(os.path.join(folder, "config.json")):
-            raise ValueError(f"{os.fspath(folder)}: holds no parser; `facemogle train parser` makes one")
-        network = ParserNetwork.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-        )
+        network = read_network(folder)
         network.to(device)  # pyright: ignore[reportArgumentType] - diffusers hides the signature
         network.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
         return cls(network, size=network.size, device=device)

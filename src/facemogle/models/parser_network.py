@@ -5,7 +5,10 @@ Shapes: B batch, C channels, H height, W width, N tokens, 19 labels.
 
 from __future__ import annotations
 
+import json
+import os
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -89,3 +92,17 @@ class _Block(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         inner = self.conv1(relu(self.norm1(x_BCHW)))
         return x_BCHW + self.conv2(relu(self.norm2(inner)))
+
+
+def read_network(folder: str | os.PathLike[str]) -> ParserNetwork:
+    """The network that `facemogle train parser` wrote, in float32; ValueError if the folder has none."""
+    config = Path(folder) / "config.json"
+    try:
+        kind = json.loads(config.read_text(encoding="utf-8")).get("_class_name")
+    except (OSError, ValueError, AttributeError):
+        kind = None
+    if kind != ParserNetwork.__name__ or not any(Path(folder).glob("*.safetensors")):
+        raise ValueError(f"{os.fspath(folder)}: holds no parser; `facemogle train parser` makes one")
+    return ParserNetwork.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )

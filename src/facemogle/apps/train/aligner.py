@@ -16,6 +16,7 @@ from facemogle.apps.train.options import (
     Steps,
     check_splits,
     fingerprint,
+    readable_faces,
     report,
 )
 
@@ -36,13 +37,12 @@ def aligner(
     import torch
 
     from facemogle.apps.model import find_device
-    from facemogle.data.layouts import read_faces
     from facemogle.models.aligner import CROP, FaceAligner
     from facemogle.training.aligner import AlignerTask
     from facemogle.training.loop import Schedule, averaged_weights, replace_folder, train
 
     photos: dict[str, list[np.ndarray]] = {"train": [], "validation": []}
-    for record in read_faces(data):
+    for record in readable_faces(data):
         if record.split in photos:  # faces for testing are nobody's to learn from
             photos[record.split].append(record.photo(CROP * 3 // 2))
     check_splits(photos)

@@ -20,6 +20,7 @@ from facemogle.apps.train.options import (
     Steps,
     check_splits,
     fingerprint,
+    readable_faces,
     report,
 )
 
@@ -67,14 +68,13 @@ def attributes(
 
     from facemogle.apps.model import find_device
     from facemogle.data.captions import clear_facts
-    from facemogle.data.layouts import read_faces
     from facemogle.models.attributes import SIZE, AttributePredictor
     from facemogle.training.attribute_figures import accuracy_table, calibrate
     from facemogle.training.attributes import AttributeTask, half_of
     from facemogle.training.loop import Schedule, averaged_weights, replace_folder, train
 
     faces: dict[str, list[tuple[np.ndarray, dict[str, Any]]]] = {"train": [], "validation": [], "test": []}
-    for record in read_faces(data):
+    for record in readable_faces(data):
         mine = record.split != "train" or half_of(record.photo_bytes) == half
         if record.attributes and mine:
             faces[record.split].append((record.photo(SIZE), record.attributes))
@@ -138,6 +138,7 @@ def _print(table: dict[str, Any]) -> None:
     typer.echo(f"on {table['faces']} faces for testing (the commonest answer would have)")
     for name, figure in table["attributes"].items():
         typer.echo(f"  {name:20} {figure:6.3f} ({table['commonest answer'][name]:.3f})")
+    typer.echo(f"ages told: {table['ages told']}, of which right: {table['ages right']}")
     typer.echo("what it says:           said   true   precision   recall")
     for name, figures in table["facts"].items():
         shares = (f"{figures[kind]:.2f}" if kind in figures else "-" for kind in ("precision", "recall"))

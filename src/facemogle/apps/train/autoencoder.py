@@ -21,6 +21,7 @@ from facemogle.apps.train.options import (
     check_splits,
     fingerprint,
     read_autoencoder,
+    readable_faces,
     report,
 )
 
@@ -55,7 +56,6 @@ def autoencoder(
 
     from facemogle.apps.model import find_device
     from facemogle.core.label_map import region_planes
-    from facemogle.data.layouts import read_faces
     from facemogle.models.mini import SIZE, mini_autoencoder
     from facemogle.training.autoencoder import AutoencoderObjective, AutoencoderTask, standardise
     from facemogle.training.loop import Schedule, averaged_weights, replace_folder, train
@@ -63,7 +63,7 @@ def autoencoder(
 
     photos: dict[str, list[np.ndarray]] = {"train": [], "validation": []}
     planes = []
-    for record in read_faces(data):
+    for record in readable_faces(data):
         if record.split not in photos:  # faces for testing are nobody's to learn from
             continue
         photos[record.split].append(record.photo(SIZE))

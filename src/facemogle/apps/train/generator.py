@@ -25,6 +25,7 @@ from facemogle.apps.train.options import (
     check_splits,
     fingerprint,
     read_autoencoder,
+    readable_faces,
     report,
 )
 
@@ -115,12 +116,11 @@ def generator(
 def _faces(data: list[Path], split: str, num_captions: int) -> Iterator[Face]:
     """The faces of a split with their captions; training faces are followed by their mirror images."""
     from facemogle.data.captions import captions_from_attributes, mirror_caption
-    from facemogle.data.layouts import read_faces
     from facemogle.data.mask_attributes import attributes_from_mask
     from facemogle.models.mini import SIZE
     from facemogle.training.latent_cache import Face, mirrored
 
-    for record in read_faces(data):
+    for record in readable_faces(data):
         if record.split != split:
             continue
         photo, label_map, attributes = record.photo(SIZE), record.label_map(), record.attributes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderDC
+
+    from facemogle.data.record import FaceRecord
 
 Sources = Annotated[
     list[Path], typer.Option("--data", help="Folder or tar file with face/, mask/, attributes.jsonl.")
@@ -22,6 +24,22 @@ Batch = Annotated[int, typer.Option(min=1, help="Samples a step.")]
 Rate = Annotated[float, typer.Option("--learning-rate", min=0, help="Peak learning rate.")]
 Seed = Annotated[int, typer.Option(min=0, help="Fixes weights, order and noise.")]
 BFloat16 = Annotated[bool, typer.Option(help="Matrix products in bfloat16; needs hardware that has it.")]
+
+
+def readable_faces(data: Iterable[Path]) -> Iterator[FaceRecord]:
+    """The faces whose photograph and mask can be decoded; of each other face stderr hears the reason."""
+    from facemogle.data.layouts import open_face_sets
+
+    for face_set in open_face_sets(data):
+        for index, key in enumerate(face_set.keys):
+            try:
+                record = face_set.read(index)
+                record.photo()
+                record.label_map()
+            except (ValueError, OSError) as error:
+                typer.echo(f"skipped {key}: {error}", err=True)
+                continue
+            yield record
 
 
 def fingerprint(data: list[Path], *others: object) -> str:

@@ -19,6 +19,7 @@ from facemogle.apps.train.options import (
     Sources,
     Steps,
     fingerprint,
+    readable_faces,
     report,
 )
 
@@ -60,9 +61,8 @@ def parser(
     import torch
 
     from facemogle.apps.model import find_device
-    from facemogle.data.layouts import read_faces
     from facemogle.data.mask_order import with_sides_righted
-    from facemogle.models.parser_network import ParserNetwork
+    from facemogle.models.parser_network import ParserNetwork, read_network
     from facemogle.training.loop import Schedule, averaged_weights, replace_folder, train
     from facemogle.training.parser import (
         ParserObjective,
@@ -74,7 +74,7 @@ def parser(
 
     torch.manual_seed(seed)
     if start is not None and start.is_dir():
-        model = ParserNetwork.from_pretrained(start, dtype=torch.float32, local_files_only=True)
+        model = read_network(start)
     else:
         model = ParserNetwork()
         if start is not None:
@@ -83,12 +83,8 @@ def parser(
     def read(option: str, sources: list[Path], keep: Callable[[FaceRecord], bool]) -> list[torch.Tensor]:
         """Photos, ids with their sides put right, ids as stored."""
         photos, ids, stored = [], [], []
-        for record in read_faces(sources):
-            if (
-                record.mask_bytes is not None
-                and keep(record)
-                and (label_map := record.label_map()) is not None
-            ):
+        for record in readable_faces(sources):
+            if keep(record) and (label_map := record.label_map()) is not None:
                 photos.append(record.photo(model.size))
                 label_map = label_map.resize(height=model.size, width=model.size)
                 ids.append(with_sides_righted(label_map).ids)
