@@ -90,14 +90,13 @@ class TestWithAnExactAligner:
         found = [Frame(200, 200, 100), Frame(3000, 200, 100)]
         assert align_faces(blank(), aligner=exact_aligner, size=64, find=lambda photo: found) == []
 
-    def test_a_frame_that_never_rests_scores_low(self):
+    @pytest.mark.parametrize(("step", "scores"), [(0.04, [0.84]), (0.2, [])])
+    def test_a_frame_that_never_rests_scores_low_and_one_that_wanders_is_none(self, step, scores):
         def restless(crop: Tensor) -> tuple[Tensor, Tensor]:
-            return torch.tensor([[0.2, 0.0, 0.0, 0.0]]), torch.tensor([20.0])
+            return torch.tensor([[step, 0.0, 0.0, 0.0]]), torch.tensor([20.0])
 
-        (face,) = align_faces(
-            blank(), aligner=restless, size=64, find=lambda photo: [Frame(200, 200, 100)], least_score=0.0
-        )
-        assert face.score == pytest.approx(0.2, abs=1e-3)
+        found = align_faces(blank(), aligner=restless, size=64, find=lambda photo: [Frame(200, 200, 100)])
+        assert [face.score for face in found] == pytest.approx(scores, abs=1e-3)
 
     def test_says_how_much_the_photograph_does_not_show(self):
         photo, wanted = blank(), Frame(60, 240, 180)

@@ -125,6 +125,18 @@ def test_what_is_unsure_is_left_out():
     assert told["gender"] == "male"
 
 
+def test_a_child_is_told_from_a_man_even_where_the_age_is_unsure():
+    def told(**chances_at_18: float) -> dict:
+        code = encode({"gender": "male"}).nan_to_num(0.5)
+        ages = sum(chance * encode({"age": float(age[1:])}) for age, chance in chances_at_18.items())
+        code[PLACES["age"]] = torch.as_tensor(ages)[PLACES["age"]]
+        return decode(code, SURE | {"age": [0.0]})
+
+    assert told(_4=0.5, _12=0.5)["age"] == pytest.approx(8, abs=0.1)
+    assert told(_30=0.5, _60=0.5)["gender"] == "male"
+    assert not {"gender", "age"} & told(_10=0.5, _30=0.5).keys()
+
+
 def test_hair_between_two_shades_gets_the_name_that_is_true_of_both():
     def said(**shares: float) -> str | None:
         code = encode(CLEAR)
@@ -186,3 +198,14 @@ def test_thresholds_travel_with_the_weights(tmp_path):
     assert loaded.sure == sure
     torch.testing.assert_close(loaded.codes([photo()]), untrained().codes([photo()]))
     assert untrained().sure == default_sure()
+
+
+def test_the_embedded_predictor_and_its_judge(assets):
+    judged, told = (AttributePredictor.mini(judge=judge).codes([photo()]) for judge in (True, False))
+    assert (judged - told).abs().max() > 0.01  # two networks
+    for folder in ("attributes", "judge"):
+        assert (assets / folder / "diffusion_pytorch_model.safetensors").stat().st_size <= 3_000_000
+        sure = AttributePredictor.from_pretrained(assets / folder).config["sure"]
+        assert {name: len(least) for name, least in sure.items()} == {
+            name: len(least) for name, least in default_sure().items()
+        }

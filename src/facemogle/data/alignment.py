@@ -89,7 +89,7 @@ def align_faces(
     aligner: Aligner,
     size: int,
     find: Callable[[Image.Image], list[Frame]] = find_faces,
-    least_score: float = 0.5,
+    least_score: float = 0.8,
 ) -> list[AlignedFace]:
     """The faces of a photograph (PIL image or H x W x 3 uint8), largest first.
 

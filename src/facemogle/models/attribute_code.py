@@ -73,6 +73,7 @@ ANGLES = {"yaw": ((-180.0, -18.0), (-5.0, 5.0), (18.0, 180.0)), "pitch": ((-180.
 """Between which degrees sentences speak of the pose of the head."""
 ANGLE_UNIT = 20.0
 """Degrees that are 1 in the code."""
+_ADULT = 0.8  # without an age sentences speak of men and women: that has to be as likely; so has a child
 _CLEAR = 0.85  # a service's confidence from which a colour of hair counts as known
 
 
@@ -128,7 +129,8 @@ def decode(code_A: Tensor, sure: Mapping[str, list[float]]) -> dict[str, Any]:
 
     sure: least probabilities by attribute, one for each interval of a scale or option of a choice; for the
     age the greatest spread as a share of it (of 16 years, if it is less), for angles how many degrees within
-    each range that sentences speak of.
+    each range that sentences speak of. The age of a child is told even so, and the gender only with an age
+    or of an adult.
     """
     told: dict[str, Any] = {}
     for name, scale in SCALES.items():
@@ -138,6 +140,8 @@ def decode(code_A: Tensor, sure: Mapping[str, list[float]]) -> dict[str, Any]:
         shares = code_A[PLACES[name]]
         told[name] = _best(options, option_chances(name, shares), sure[name], shares)
     years, spread = age_of(code_A[PLACES["age"]])
+    adult = code_A[PLACES["age"]][AGE_KNOTS.index(18.0)].item()
+    knows_age = bool(spread <= sure["age"][0] * years.clamp(min=16)) or adult <= 1 - _ADULT
     pose = {name: round(code_A[PLACES[name]].item() * ANGLE_UNIT, 1) for name in ANGLES}
     clear = all(
         low + margin <= pose[name] <= high - margin or not low < pose[name] < high
@@ -158,8 +162,8 @@ def decode(code_A: Tensor, sure: Mapping[str, list[float]]) -> dict[str, Any]:
         ]  # as near as a service puts colours between which hair lies
         hair = {"bald": told["bald"], "invisible": False, "hairColor": found}
     attributes = {
-        "gender": told["gender"],
-        "age": round(years.item(), 1) if spread <= sure["age"][0] * years.clamp(min=16) else None,
+        "gender": told["gender"] if knows_age or adult >= _ADULT else None,
+        "age": round(years.item(), 1) if knows_age else None,
         "smile": told["smile"],
         "facialHair": _known(facial),
         "glasses": told["glasses"],

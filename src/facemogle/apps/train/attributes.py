@@ -119,11 +119,12 @@ def attributes(
         return
     model.load_state_dict(averaged_weights(out), strict=True)
     model.eval()
-    codes = {split: model.codes([*tensor.movedim(1, -1).numpy()]) for split, tensor in photos.items()}
+    held_out = ("validation", "test")
+    codes = {split: model.codes([*photos[split].movedim(1, -1).numpy()]) for split in held_out}
     model.register_to_config(sure=calibrate(codes["validation"], known["validation"]))
     table = {
         split: accuracy_table(model, codes[split], known[split], clear_facts=clear_facts)
-        for split in ("validation", "test")
+        for split in held_out
     }
     temporary = out / "attributes.tmp"
     model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]

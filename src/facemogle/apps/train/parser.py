@@ -139,6 +139,7 @@ def parser(
         "iou": by_region,
         "against masks as stored, some with sides exchanged": summary(confusion(model, held_out, stored_ids)),
     }
+    model.register_to_config(_name_or_path="")  # where it began on this machine is nobody's business
     temporary = out / "parser.tmp"
     model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
     model.to("cpu", torch.float16).save_pretrained(temporary)  # pyright: ignore[reportArgumentType]
