@@ -47,7 +47,7 @@ def test_the_moves_it_draws_lead_back_to_the_face(monkeypatch):
     start = torch.tensor([[0.5, 0.5, 1 / CONTEXT, 0.0]]).expand(len(move), 4)  # in widths of the crop
     back = sample(crop, moved(start, move), SIDE)[is_face]
     spot = back[:, 0, round(0.4 * SIDE), SIDE // 2]
-    assert (spot > 0.97 * back[:, 0].amax(dim=(1, 2))).all()  # no argmax: mirrors may show the spot again
+    assert (spot > 0.9 * back[:, 0].amax(dim=(1, 2))).all()  # no argmax: mirrors may show the spot again
 
 
 def test_moves_stay_within_the_limits_and_come_near_them():

@@ -130,7 +130,7 @@ def _settle(photo: Image.Image, start: Frame, aligner: Aligner) -> tuple[float, 
 
 
 def _agree(one: Frame, other: Frame) -> bool:
-    """Whether two frames show the same face, or one a part of the other's: their centres are too near for two."""
+    """Whether two frames show one face, or one a part of the other's: they are too near for two."""
     return math.hypot(one.x - other.x, one.y - other.y) < 0.35 * max(one.side, other.side)
 
 
