@@ -93,7 +93,7 @@ def test_wrong_parsers_and_folders_are_errors(tmp_path):
         in run("parse", tmp_path / "fine.png", "--out", tmp_path / "m", "--parser", tmp_path, code=2).stderr
     )
     assert (
-        "a folder without photographs"
+        "a folder without .jpg or .jpeg or "
         in run("parse", tmp_path / "empty", "--out", tmp_path / "m", code=2).stderr
     )
 

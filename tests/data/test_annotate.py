@@ -96,13 +96,21 @@ def test_complete_attributes_need_no_prediction(predictor):
         face_attributes(unreadable, stored={**stored, "emotion": None}, **given)
 
 
-def test_what_a_parser_does_not_see_may_still_be_worn(predictor):
+def test_a_parser_is_believed_where_the_predictor_keeps_silent_and_denies_nothing(predictor):
     bare = mask(left_eye=(30, 32))
     by_hand = face_attributes(PHOTO, label_map=bare, stored=None, predictor=predictor)
     parsed = face_attributes(PHOTO, label_map=bare, stored=None, predictor=predictor, parsed=True)
     assert {"hat", "glasses"} & set(clear_facts(by_hand)) == set()
     assert {"hat", "glasses"} <= set(clear_facts(parsed))
-    seen = mask(hat=(0, 20), earring=(40, 44))
-    unseeing = predictor_of(SEEN | {"accessories": [], "glasses": "NoGlasses"})
-    found = face_attributes(PHOTO, label_map=seen, stored=None, predictor=unseeing, parsed=True)
-    assert [item["type"] for item in found["accessories"]] == ["headwear", "earrings"]
+    seen = mask(hat=(0, 20), eye_glasses=(30, 34), necklace=(50, 60), earring=(40, 44))
+    sure = predictor_of(SEEN | {"accessories": [], "glasses": "NoGlasses"})
+    found = face_attributes(PHOTO, label_map=seen, stored=None, predictor=sure, parsed=True)
+    assert [item["type"] for item in found["accessories"]] == ["earrings"]
+    assert found["glasses"] == "NoGlasses"
+    silent = predictor_of({name: value for name, value in SEEN.items() if name != "glasses"})
+    found = face_attributes(PHOTO, label_map=seen, stored=None, predictor=silent, parsed=True)
+    assert found["glasses"] == "Sunglasses"
+    tiny = np.full((64, 64), region_id("skin"), dtype=np.uint8)
+    tiny[:2, :6] = region_id("earring")  # 0.3 %
+    found = face_attributes(PHOTO, label_map=LabelMap(tiny), stored=None, predictor=sure, parsed=True)
+    assert found["accessories"] == []

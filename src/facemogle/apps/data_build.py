@@ -130,7 +130,7 @@ def _helpers(parser: str, device: str | None, aligned: bool) -> Helpers:
     aligner = None if aligned else FaceAligner.mini()
     return Helpers(
         align=None if aligner is None else lambda photo, size: align_faces(photo, aligner=aligner, size=size),
-        parse=partial(face_parser, batch_size=16),
+        parse=partial(face_parser, batch_size=16, mirrored=False),  # twice as fast, half a percent IoU less
         describe=lambda photo, label_map, stored, parsed: face_attributes(
             photo, label_map=label_map, stored=stored, parsed=parsed, predictor=predictor
         ),

@@ -54,14 +54,19 @@ class Settings:
 
 def mask_files(paths: Iterable[Path]) -> list[Path]:
     """The files themselves, and the .png files of folders, sorted. ValueError for a folder without any."""
+    return files_of(paths, (".png",))
+
+
+def files_of(paths: Iterable[Path], suffixes: tuple[str, ...]) -> list[Path]:
+    """The files themselves, and those of folders with such a suffix, sorted; ValueError if one has none."""
     found: list[Path] = []
     for path in paths:
         if not path.is_dir():
             found.append(path)
             continue
-        inside = sorted(file for file in path.iterdir() if file.suffix.lower() == ".png" and file.is_file())
+        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes and file.is_file())
         if not inside:
-            raise ValueError(f"{path}: a folder without .png files")
+            raise ValueError(f"{path}: a folder without {' or '.join(suffixes)} files")
         found += inside
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,9 +41,9 @@ def parse(
     Without --find, photographs should be of one upright face, framed about as in FFHQ.
     Exit code 2 if some could not be read; the others are written all the same.
     """
-    from facemogle.apps.jobs import prepare
+    from facemogle.apps.jobs import files_of, prepare
 
-    files = photo_files(photos)
+    files = files_of(photos, _SUFFIXES)
     targets = _targets(files, out)
     sources = {file.resolve() for file in files}
     if taken := next((path for pair in targets for path in pair if path.resolve() in sources), None):
@@ -116,22 +116,6 @@ def _targets(files: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
             mask = names.next(file.stem)
         targets.append((mask, overlay))
     return targets
-
-
-def photo_files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and the pictures in folders, sorted. ValueError for a folder without any."""
-    found: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(
-            file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES and file.is_file()
-        )
-        if not inside:
-            raise ValueError(f"{path}: a folder without photographs ({', '.join(_SUFFIXES)})")
-        found += inside
-    return found
 
 
 def load_parser(name: str, device: str | None) -> FaceParser:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from facemogle.core.label_map import LabelMap
-from facemogle.data.mask_attributes import attributes_from_mask
+from facemogle.data.mask_attributes import attributes_from_mask, attributes_from_parse
 from facemogle.models.attributes import AttributePredictor
 
 _TOLD = {
@@ -35,24 +35,20 @@ def face_attributes(
 ) -> dict[str, Any]:
     """Attributes as `captions_from_attributes` reads them, of an H x W x 3 uint8 RGB photograph of a face.
 
-    What is stored wins, then what the mask shows to be worn; that something is not worn it tells only if no
-    parser made it (`parsed`), for parsers miss glasses and hats. Then comes the prediction; the mask's pixels
-    tell the colour of hair where the prediction does not. Jewels are in no prediction: the mask adds them.
+    What is stored wins. A mask made by hand then tells what is worn and what is not, and the prediction the
+    rest; of one that a parser made (`parsed`), the prediction wins, and what is not seen is not denied. The
+    mask's pixels tell the colour of hair where the prediction does not. Jewels are in no prediction.
     """
     stored = {name: value for name, value in (stored or {}).items() if value is not None}
-    masked = {} if label_map is None else attributes_from_mask(label_map, photo)
+    tell = attributes_from_parse if parsed else attributes_from_mask
+    masked = {} if label_map is None else tell(label_map, photo)
     predicted = predictor([photo])[0] if _TOLD - stored.keys() else {}
     colored, hair = masked.pop("hair", None), predicted.get("hair") or {}
     if colored and not hair.get("hairColor") and hair.get("bald", 0.0) < 0.6:
         predicted["hair"] = colored
-    shown = masked.pop("accessories", [])
-    hats = [item for item in shown if item["type"] == "headwear"]
-    jewels = [item for item in shown if item["type"] != "headwear"]
-    if parsed and masked.get("glasses") == "NoGlasses":
-        del masked["glasses"]
-    worn = hats if hats or (label_map is not None and not parsed) else predicted.get("accessories")
-    worn = stored.get("accessories", worn)
-    merged = {**predicted, **masked, **stored}
-    if worn is not None or jewels:
-        merged["accessories"] = [*(worn or ()), *(item for item in jewels if item not in (worn or ()))]
+    jewels = [item for item in masked.get("accessories", ()) if item["type"] != "headwear"]
+    merged = {**masked, **predicted, **stored} if parsed else {**predicted, **masked, **stored}
+    if jewels:
+        worn = merged["accessories"]
+        merged["accessories"] = [*worn, *(item for item in jewels if item not in worn)]
     return merged
