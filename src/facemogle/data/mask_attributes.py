@@ -46,7 +46,7 @@ def attributes_from_parse(label_map: LabelMap, pixels: np.ndarray) -> dict[str, 
     """What can be believed of the same in a mask that a parser made.
 
     On 84 held-out faces, glasses of the embedded parser were right in 8 of 9 cases, earrings from 0.4 % of
-    the picture on in 16 of 23; hats in 2 of 5 and necklaces in 1 of 8, so neither is told, nor that one lacks.
+    the picture on in 16 of 23; hats in 2 of 5, necklaces in 1 of 8: neither is told, nor that one lacks.
     """
     attributes = attributes_from_mask(label_map, pixels)
     ids = label_map.resize(height=pixels.shape[0], width=pixels.shape[1]).ids
