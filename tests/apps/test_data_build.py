@@ -65,7 +65,7 @@ def photographs(faces, tmp_path) -> Path:
 def test_a_set_is_built_told_drawn_and_in_order(photographs, tmp_path):
     out = tmp_path / "set"
     command = ("data", "build", photographs, "--out", out, "--aligned", "--captions", 4)
-    printed = run(*command, "--least-sharpness", 0.01).stdout
+    printed = run(*command).stdout
     assert f"15 photographs, {NUM_FACES} faces" in printed
     assert "photos/00: mask not used: it agrees with the parse on" in printed
     report = json.loads((out / "report.json").read_text())

@@ -96,7 +96,7 @@ def test_good_faces_are_in_with_all_they_need_and_the_others_are_told(photograph
     assert "photos/copy: duplicate of photos-03" in told
     assert "photos/tiny: too small: 32 pixels, at least 48" in told
     assert "photos/wide: not square: 96 x 64" in told
-    assert report["not_used"] == ["photos: not read: notes.pdf"]
+    assert report["notes"] == ["photos: not read: notes.pdf"]
     assert report["regions"]["skin"] == 12
     assert report["regions"]["hair"] == 6
     assert report["masks"] == {"parsed": 12}
@@ -192,7 +192,7 @@ def test_masks_and_attributes_and_captions_that_come_along_are_kept(tmp_path):
     (source / "mask" / "c.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     report = build([source], tmp_path / "set", settings=SETTINGS, helpers=HELPERS)
     assert report["masks"] == {"parsed": 2, "given": 1}
-    other, damaged = report["not_used"]
+    other, damaged = report["notes"]
     assert other.startswith("faces/b: mask not used: it agrees with the parse on ")
     assert damaged.startswith("faces/c: mask not used: the mask of faces/c: damaged PNG")
     first, second, _ = map(open_faces(tmp_path / "set").read, range(3))
@@ -313,7 +313,7 @@ def test_what_came_along_is_of_one_face_and_of_a_form_that_can_be_read(tmp_path)
     settings, helpers = replace(SETTINGS, aligned=False), replace(HELPERS, align=align)
     report = build([source], tmp_path / "set", settings=settings, helpers=helpers)
     assert report["faces"] == 3
-    assert report["not_used"] == [
+    assert report["notes"] == [
         "faces/odd: attributes not used: TypeError: string indices must be integers, not 'str'"
     ]
     records = list(map(open_faces(tmp_path / "set").read, range(3)))
@@ -329,5 +329,5 @@ def test_exchanged_sides_are_put_right_and_told(tmp_path):
     (source / "face" / "a.png").write_bytes(png(photo(0)))
     LabelMap(MIRRORED[drawn(0)]).save(source / "mask" / "a.png")
     report = build([source], tmp_path / "set", settings=SETTINGS, helpers=HELPERS)
-    assert report["not_used"] == ["faces/a: left and right were exchanged in its mask, now put right"]
+    assert report["notes"] == ["faces/a: left and right were exchanged in its mask, now put right"]
     assert open_faces(tmp_path / "set").read(0).label_map() == LabelMap(drawn(0))

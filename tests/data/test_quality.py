@@ -76,3 +76,5 @@ def test_what_a_face_must_show():
     assert reason() == "no face: it has neither eyes nor glasses"
     ids[8, 8] = region_id("eye_glasses")
     assert not_a_face(LabelMap(ids.copy())) is None
+    ids[:2], ids[2:4], ids[17:] = region_id("lower_lip"), region_id("upper_lip"), region_id("hair")
+    assert reason() == "no face: its regions lie as in none"

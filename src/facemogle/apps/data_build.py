@@ -105,8 +105,8 @@ def described(report: dict[str, Any]) -> str:
             f"  masks: {counts('masks')}",
             f"  faces that show: {shares}",
             f"  attributes known: {counts('attributes')}",
-            *(f"  not used: {problem}" for problem in report["not_used"][:10]),
-            *([f"  ... {len(report['not_used']) - 10} more"] if len(report["not_used"]) > 10 else []),
+            *(f"  note: {note}" for note in report["notes"][:10]),
+            *([f"  ... {len(report['notes']) - 10} more"] if len(report["notes"]) > 10 else []),
         ]
     )
 

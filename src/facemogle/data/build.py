@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from facemogle.core.label_map import LabelMap
+from facemogle.core.regions import REGION_NAMES
 from facemogle.data.captions import captions_from_attributes, clear_facts
 from facemogle.data.layouts import FaceSet, open_face_sets
 from facemogle.data.mask_order import with_sides_righted
@@ -43,6 +44,8 @@ Hand-made masks agree on 0.9 in the mean; masks of another face, class order or 
 """
 GIVEN = "given"
 """The origin of masks that came along, of which nothing more is known."""
+LEAST_COVERAGE = 0.001
+"""Share of the picture from which on a face counts as showing a region."""
 _CHUNK = 32
 _LONGEST_NAME = 120
 _QUALITY = 95
@@ -221,8 +224,8 @@ def _chunk(
     for candidate, parsed in zip(fresh, helpers.parse([c.image for c in fresh]), strict=True):
         _give_mask(candidate, parsed)
     # Only what is a face is known, so that a copy of what is none may still be one.
-    for candidate in candidates:
-        candidate.reason = candidate.reason or _copy(candidate, known)
+    for candidate in fresh:
+        candidate.reason = _copy(candidate, known) or candidate.reason
         if candidate.reason is None:
             candidate.facts["split"] = splits[candidate.name] = _split(candidate, settings, known, splits)
             known.add(candidate.name, candidate.hash)
@@ -402,12 +405,11 @@ def _report(
     work: Path, rows: Sequence[dict[str, Any]], problems: Sequence[str], settings: BuildSettings
 ) -> dict[str, Any]:
     """Counts of what came in and what stayed out and why, and how many faces show each region."""
-    from facemogle.core.regions import REGION_NAMES
-
     faces = [face for row in rows for face in row["faces"]]
     shown = np.zeros(len(REGION_NAMES), dtype=int)
     for face in faces:
-        shown += LabelMap.read(work / "mask" / f"{face['name']}.png").present
+        ids = LabelMap.read(work / "mask" / f"{face['name']}.png").ids
+        shown += np.bincount(ids.ravel(), minlength=len(REGION_NAMES)) >= LEAST_COVERAGE * ids.size
     rejected = [(row["key"], entry["reason"]) for row in rows for entry in row["rejected"]]
     return {
         "settings": asdict(settings),
@@ -419,7 +421,7 @@ def _report(
         "attributes": _counts(name for face in faces for name in face["attributes"]),
         "rejected": _counts(reason.partition(":")[0].partition(" of ")[0] for _, reason in rejected),
         "rejected_photographs": [f"{key}: {reason}" for key, reason in rejected],
-        "not_used": [*problems, *(f"{row['key']}: {note}" for row in rows for note in row["notes"])],
+        "notes": [*problems, *(f"{row['key']}: {note}" for row in rows for note in row["notes"])],
     }
 
 

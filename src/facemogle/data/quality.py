@@ -10,6 +10,7 @@ from PIL import Image
 
 from facemogle.core.label_map import LabelMap
 from facemogle.core.regions import region_id
+from facemogle.data.mask_order import judge_mask
 
 SIDE = 128
 """Pixels to which faces are brought before their sharpness is measured, so that a limit means one thing."""
@@ -83,4 +84,4 @@ def not_a_face(label_map: LabelMap) -> str | None:
         return "no face: it has no nose"
     if not share[[region_id(name) for name in ("left_eye", "right_eye", "eye_glasses")]].any():
         return "no face: it has neither eyes nor glasses"
-    return None
+    return None if judge_mask(label_map).is_face else "no face: its regions lie as in none"
