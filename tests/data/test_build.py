@@ -13,7 +13,8 @@ from facemogle import LabelMap
 from facemogle.core.frame import Frame
 from facemogle.core.regions import MIRRORED, PALETTE, region_id
 from facemogle.data.alignment import AlignedFace
-from facemogle.data.build import BuildSettings, Helpers, build
+from facemogle.data.build import build
+from facemogle.data.candidate import BuildSettings, Helpers
 from facemogle.data.layouts import open_faces
 
 SIZE = 64

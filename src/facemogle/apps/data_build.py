@@ -10,7 +10,7 @@ import typer
 from facemogle.apps.generate import Device
 
 if TYPE_CHECKING:
-    from facemogle.data.build import Helpers
+    from facemogle.data.candidate import Helpers
 
 SHEET = "sheet.png"
 _SHEET_FACES = 24
@@ -53,8 +53,8 @@ def build(
 
     from facemogle.apps.record import save_picture
     from facemogle.apps.train.options import fingerprint
-    from facemogle.data.build import BuildSettings
     from facemogle.data.build import build as build_set
+    from facemogle.data.candidate import BuildSettings
 
     settings = BuildSettings(
         size=size,
@@ -118,7 +118,7 @@ def _helpers(parser: str, device: str | None, aligned: bool) -> Helpers:
     from facemogle.apps.parse import load_parser
     from facemogle.data.alignment import align_faces, check_finder
     from facemogle.data.annotate import face_attributes
-    from facemogle.data.build import Helpers
+    from facemogle.data.candidate import Helpers
     from facemogle.models.aligner import FaceAligner
     from facemogle.models.attributes import AttributePredictor
 
