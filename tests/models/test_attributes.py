@@ -178,10 +178,8 @@ def test_pictures_arrays_and_files_are_the_same_photographs(tmp_path):
 
 
 def test_what_is_no_photograph_is_refused():
-    with pytest.raises(ValueError, match=r"float64 of shape \(8, 8, 3\).*uint8"):
+    with pytest.raises(ValueError, match=r"must be uint8.*float64 of shape \(8, 8, 3\)"):
         untrained()([np.zeros((8, 8, 3))])
-    with pytest.raises(ValueError, match=r"\(8, 8\)"):
-        untrained()([np.zeros((8, 8), np.uint8)])
 
 
 def test_probabilities():

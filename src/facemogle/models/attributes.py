@@ -17,6 +17,7 @@ from diffusers.configuration_utils import register_to_config
 from PIL import Image
 from torch import Tensor, nn
 
+from facemogle.core.photo import read_photo
 from facemogle.models.attribute_code import ANGLES, CHOICES, NUM_CODES, PLACES, SCALES, decode
 from facemogle.models.squeezenet import SqueezeNetFeatures
 
@@ -66,7 +67,7 @@ class AttributePredictor(ModelMixin, ConfigMixin):
     def codes(self, photos: Sequence[Photo], batch_size: int = 64) -> Tensor:
         """The attribute code of every photograph, N x A, probabilities and angles, on the CPU.
 
-        ValueError for an array that is no H x W x 3 uint8 picture.
+        Raises ValueError and OSError as `core.photo.read_photo` does.
         """
         found = [torch.zeros(0, NUM_CODES)]
         for first in range(0, len(photos), batch_size):
@@ -102,13 +103,4 @@ def probabilities(logits_BA: Tensor) -> Tensor:
 
 
 def _pixels(photo: Photo) -> np.ndarray:
-    if isinstance(photo, str | Path):
-        with Image.open(photo) as image:
-            return _pixels(image.convert("RGB"))
-    if isinstance(photo, np.ndarray):
-        if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
-            raise ValueError(
-                f"a photo is {photo.dtype} of shape {photo.shape}, must be uint8 of H x W x 3, RGB"
-            )
-        photo = Image.fromarray(photo)
-    return np.asarray(photo.convert("RGB").resize((SIZE, SIZE), Image.Resampling.LANCZOS))
+    return np.asarray(read_photo(photo).resize((SIZE, SIZE), Image.Resampling.LANCZOS))
