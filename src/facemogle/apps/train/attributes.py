@@ -38,7 +38,7 @@ class HalfOption(StrEnum):
 def attributes(
     data: Sources,
     out: Run,
-    steps: Steps = 1000,
+    steps: Steps = 2000,
     minutes: Minutes = None,
     batch: Batch = 32,
     learning_rate: Rate = 1e-3,
