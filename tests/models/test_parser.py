@@ -1,5 +1,8 @@
 """The face parser around a network: sizes, mirroring, class orders; and the one that ships."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -136,6 +139,24 @@ def test_segface_gets_what_its_code_feeds_it():
 
     (label_map,) = FaceParser.segface(Recorder(), size=16)(np.full((16, 16, 3), 255, np.uint8))
     assert (label_map.ids == SKIN).all()
+
+
+def test_facer_gets_what_its_code_feeds_it(monkeypatch):
+    """A stand-in with the interface that facer's source shows: pictures in [0, 1] to logits and one more."""
+
+    def network(photos: Tensor) -> tuple[Tensor, Tensor]:
+        assert photos.shape == (1, 3, 448, 448)
+        torch.testing.assert_close(photos, torch.ones_like(photos))
+        neck = one_hot(torch.full((1, 8, 8), 1), 19).movedim(-1, 1).float()  # FaRL's id 1
+        return neck, torch.zeros(1)
+
+    def face_parser(name: str, device: torch.device) -> SimpleNamespace:
+        assert name == "farl/celebm/448"
+        return SimpleNamespace(net=network)
+
+    monkeypatch.setitem(sys.modules, "facer", SimpleNamespace(face_parser=face_parser))
+    (label_map,) = FaceParser.facer()(np.full((16, 16, 3), 255, np.uint8), mirrored=False)
+    assert (label_map.ids == region_id("neck")).all()
 
 
 def test_the_shipped_parser_reads_a_generated_face(assets):
