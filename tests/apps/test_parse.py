@@ -43,7 +43,7 @@ def test_training_writes_a_parser_with_its_figures(parser_folder):
     assert {"background", "skin", "hair"} <= figures["iou"].keys()
     assert figures["faces"] > 0
     steps = [json.loads(row)["step"] for row in (parser_folder.parent / "log.jsonl").read_text().splitlines()]
-    assert steps == [1, 2]
+    assert steps == [2]
 
 
 def test_masks_and_overlays_of_files_and_folders(parser_folder, tmp_path, monkeypatch):

@@ -5,10 +5,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import FluxPipeline
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from facemogle.models.checkpoints import load_released_lora, load_released_mogle, read_weights
+from facemogle.models.checkpoints import (
+    load_released_lora,
+    load_released_mogle,
+    read_weights,
+    save_released_lora,
+    save_released_mogle,
+)
 from facemogle.models.dit import FaceMoGLETransformer
 from facemogle.models.mogle import MoGLE
 
@@ -38,6 +45,14 @@ def released_names(mogle: MoGLE) -> dict[str, Tensor]:
         for layer in ("linear_1", "linear_2"):
             released[f"gating.timestep_embedding.{layer}.{kind}"] = state[f"time_embedding.{layer}.{kind}"]
     return released
+
+
+def same_tensors(expected: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+    """Names, types and bits."""
+    assert sorted(found) == sorted(expected)
+    for name, tensor in expected.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor), name
 
 
 class TestReadWeights:
@@ -131,6 +146,41 @@ class TestMoGLE:
         with pytest.raises(ValueError, match=r"gating\.extra"):
             load_released_mogle(write(tmp_path / "m.pt", released), gate_time_scale=1.0)
 
+    @pytest.mark.parametrize("name", ["mogle.pt", "mogle.safetensors"])
+    def test_the_released_file_comes_back_to_the_bit(self, tmp_path, reference, name):
+        original = reference / "official" / "mogle.pt"
+        save_released_mogle(load_released_mogle(original, gate_time_scale=1.0), tmp_path / name)
+        same_tensors(read_weights(original), read_weights(tmp_path / name))
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+
+    def test_a_saved_pickle_holds_no_more_than_its_tensors(self, tmp_path):
+        mogle = MoGLE(channels=16, num_regions=5, expert_width=8, gate_width=24)
+        save_released_mogle(mogle, tmp_path / "mogle.pt")
+        read = torch.load(tmp_path / "mogle.pt", weights_only=True)
+        assert sum(tensor.untyped_storage().nbytes() for tensor in read.values()) == 4 * sum(
+            p.numel() for p in mogle.parameters()
+        )
+        same_tensors(released_names(mogle), read)
+
+    def test_an_ablation_is_not_saved_as_the_full_mixture(self, tmp_path):
+        with pytest.raises(ValueError, match=r"'static_gate'.*'full' alone"):
+            save_released_mogle(MoGLE(variant="static_gate"), tmp_path / "mogle.pt")
+        with pytest.raises(ValueError, match=r"mogle\.bin.*safetensors"):
+            save_released_mogle(MoGLE(), tmp_path / "mogle.bin")
+        assert not list(tmp_path.iterdir())
+
+    def test_a_file_that_cannot_be_finished_leaves_the_old_one(self, tmp_path, monkeypatch):
+        path = write(tmp_path / "mogle.safetensors", {"old": torch.zeros(1)})
+
+        def full_disk(*args: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "replace", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            save_released_mogle(MoGLE(), path)
+        assert list(tmp_path.iterdir()) == [path]
+        assert list(read_weights(path)) == ["old"]
+
     def test_an_adapter_file_is_no_mogle(self, reference):
         with pytest.raises(ValueError, match="MoGLE"):
             load_released_mogle(
@@ -191,3 +241,34 @@ class TestLora:
 
     def test_an_empty_file_is_refused(self, tmp_path, transformer):
         self.refused(transformer, write(tmp_path / "l.pt", {}), "rank")
+
+    @pytest.mark.parametrize("name", ["lora.safetensors", "lora.pt"])
+    def test_the_released_file_comes_back_to_the_bit(self, tmp_path, transformer, released, name):
+        load_released_lora(transformer, write(tmp_path / "original.safetensors", released))
+        save_released_lora(transformer, tmp_path / name)
+        same_tensors(released, read_weights(tmp_path / name))
+
+    def test_diffusers_reads_a_saved_file(self, tmp_path, transformer, released):
+        transformer.add_mask_adapters(3)
+        save_released_lora(transformer, tmp_path / "pytorch_lora_weights.safetensors")
+        read = FluxPipeline.lora_state_dict(tmp_path, local_files_only=True)
+        assert isinstance(read, dict)
+        assert read.keys() == released.keys()
+        for name, tensor in read.items():
+            layer = transformer.get_submodule(name.removeprefix("transformer.").rsplit(".", 2)[0])
+            assert isinstance(layer, torch.nn.Linear)
+            down = ".lora_A." in name
+            assert tensor.shape == ((3, layer.in_features) if down else (layer.out_features, 3))
+
+    def test_adapters_for_training_keep_their_precision_on_a_base_of_less(
+        self, tmp_path, transformer, released
+    ):
+        path = write(tmp_path / "lora.safetensors", released)
+        load_released_lora(transformer.to(torch.bfloat16), path, dtype=torch.float32)
+        save_released_lora(transformer, tmp_path / "again.safetensors")
+        same_tensors(released, read_weights(tmp_path / "again.safetensors"))
+        assert transformer.dtype == torch.bfloat16
+
+    def test_a_transformer_without_adapters_has_none_to_save(self, tmp_path, transformer):
+        with pytest.raises(ValueError, match="no mask adapters"):
+            save_released_lora(transformer, tmp_path / "lora.safetensors")

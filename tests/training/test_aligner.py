@@ -9,6 +9,7 @@ from facemogle.core.frame import Frame
 from facemogle.models.aligner import CONTEXT, CROP, FaceAligner
 from facemogle.training import aligner as training
 from facemogle.training.aligner import LIMITS, AlignerTask, draw_crops, moved, sample
+from facemogle.training.loop import Draw
 
 SIDE = 96
 
@@ -71,7 +72,7 @@ def test_some_steps_lower_the_loss():
     optimizer = torch.optim.AdamW(task.model.parameters(), lr=3e-3)
     losses = []
     for step in range(60):
-        terms = task.loss(torch.Generator().manual_seed(step), 16)
+        terms = task.loss(Draw(step, 0, 16))
         terms["loss"].backward()
         optimizer.step()
         optimizer.zero_grad()

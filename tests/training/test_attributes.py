@@ -21,6 +21,7 @@ from facemogle.training.attributes import (
     half_of,
     mirror_code,
 )
+from facemogle.training.loop import Draw
 
 FACES = [
     {"gender": "male", "age": 30.0, "glasses": "Sunglasses", "headPose": {"yaw": 20.0, "pitch": 4.0}},
@@ -107,7 +108,7 @@ def test_a_few_steps_learn_eight_faces_by_heart():
     optimizer = torch.optim.AdamW(task.model.parameters(), lr=1e-3)
     for step in range(20):
         task.model.train()
-        task.loss(torch.Generator().manual_seed(step), 8)["loss"].backward()
+        task.loss(Draw(step, 0, 8))["loss"].backward()
         optimizer.step()
         optimizer.zero_grad()
     figures = task.validate(task.model)

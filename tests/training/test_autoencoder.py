@@ -5,7 +5,9 @@ import torch
 
 from facemogle.models.autoencoder import decode, encode
 from facemogle.models.mini import mini_autoencoder
-from facemogle.training.autoencoder import AutoencoderObjective, AutoencoderTask, standardise
+from facemogle.training.autoencoder import AutoencoderTask, standardise
+from facemogle.training.loop import Draw
+from facemogle.training.recipe import AutoencoderObjective
 
 
 @pytest.fixture(scope="module")
@@ -14,48 +16,48 @@ def model():
     return mini_autoencoder().eval()
 
 
-def pictures(count: int, size: int = 64, seed: int = 0) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 3, 4, 4, generator=generator) * 255
-    return torch.nn.functional.interpolate(coarse, size=size, mode="bilinear").byte()
+def task(model, cache, **objective) -> AutoencoderTask:
+    settings = AutoencoderObjective(**{"crop": 32, **objective})
+    return AutoencoderTask(model, cache, objective=settings, perceptual=None)
 
 
-def task(model, **objective) -> AutoencoderTask:
-    planes = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
-    return AutoencoderTask(
-        model,
-        pictures(3),
-        planes,
-        pictures(2, seed=1),
-        objective=AutoencoderObjective(**{"crop": 32, **objective}),
-        perceptual=None,
-    )
-
-
-def test_draws_crops_of_photographs_and_planes(model):
-    drawn = task(model, plane_share=0.25).draw(torch.Generator().manual_seed(0), 8)
+def test_draws_crops_of_photographs_and_planes(model, make_pixels):
+    cache = make_pixels()
+    drawn = task(model, cache, plane_share=0.25).draw(Draw(0, 0, 8))
     assert drawn.shape == (8, 3, 32, 32)
-    assert (drawn[:2] == -1).all()
-    photos = pictures(3).float() / 127.5 - 1
+    flat = [len(crop.unique()) for crop in drawn]  # a mask of background has planes of one colour
+    assert flat[:2] == [1, 1]
+    photos = cache.split("train").pixels(torch.arange(3)).float() / 127.5 - 1
     windows = photos.unfold(2, 32, 1).unfold(3, 32, 1).movedim(1, 3).flatten(0, 2)
     for crop in drawn[2:]:
         both = [(windows == side).all(dim=(1, 2, 3)).any() for side in (crop, crop.flip(-1))]
         assert any(both)
 
 
-def test_photographs_fill_the_batch_where_there_are_no_planes(model):
-    subject = task(model, plane_share=0.25)
-    subject.planes = subject.planes[:0]
-    assert (subject.draw(torch.Generator().manual_seed(0), 8) > -1).any(dim=(1, 2, 3)).all()
+def test_photographs_fill_the_batch_where_there_are_no_masks(model, make_pixels):
+    drawn = task(model, make_pixels(masks=False), plane_share=0.25).draw(Draw(0, 0, 8))
+    assert all(len(crop.unique()) > 1 for crop in drawn)
 
 
-def test_a_few_steps_lower_the_loss():
+def test_parts_are_the_rows_of_the_whole(model, make_pixels):
+    subject = task(model, make_pixels(), plane_share=0.25)
+    whole = subject.draw(Draw(3, 0, 8))
+    for part in range(2):
+        assert torch.equal(subject.draw(Draw(3, 0, 8, part, 2)), whole[part::2])
+
+
+def test_a_crop_larger_than_the_faces_is_refused(model, make_pixels):
+    with pytest.raises(ValueError, match="crop is 128, the cache holds faces of 64 px"):
+        task(model, make_pixels(), crop=128)
+
+
+def test_a_few_steps_lower_the_loss(make_pixels):
     torch.manual_seed(0)
-    small = task(mini_autoencoder())
+    small = task(mini_autoencoder(), make_pixels())
     optimizer = torch.optim.AdamW(small.model.parameters(), lr=1e-3)
     losses = []
     for _ in range(12):
-        terms = small.loss(torch.Generator().manual_seed(0), 4)
+        terms = small.loss(Draw(0, 0, 4))
         terms["loss"].backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -63,26 +65,29 @@ def test_a_few_steps_lower_the_loss():
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_decoder_only_leaves_the_encoder_alone():
+def test_a_frozen_encoder_is_left_alone(make_pixels):
     torch.manual_seed(0)
-    small = task(mini_autoencoder(), decoder_only=True)
-    small.loss(torch.Generator().manual_seed(0), 2)["loss"].backward()
+    frozen = mini_autoencoder()
+    frozen.encoder.requires_grad_(False)
+    small = task(frozen, make_pixels())
+    small.loss(Draw(0, 0, 2))["loss"].backward()
     assert all(p.grad is None for p in small.model.encoder.parameters())
     assert any(p.grad is not None for p in small.model.decoder.parameters())
 
 
-def test_psnr_of_a_known_error(model, monkeypatch):
+def test_psnr_of_a_known_error(model, make_pixels, monkeypatch):
     monkeypatch.setattr("facemogle.training.autoencoder.encode", lambda model, pixels: pixels)
     monkeypatch.setattr("facemogle.training.autoencoder.decode", lambda model, latents: latents * 0 - 1)
-    black = task(model)
-    black.held_out = torch.full((2, 3, 64, 64), 51, dtype=torch.uint8)  # 51 / 255 = 0.2 away from black
+    cache = make_pixels()
+    cache._shards["validation"][0]["pixels"].fill_(51)  # 51 / 255 = 0.2 away from black
+    black = task(model, cache)
     assert black.validate(model)["psnr_db"] == pytest.approx(-20 * torch.log10(torch.tensor(0.2)).item())
 
 
 @torch.no_grad()
-def test_standardised_latents_have_unit_scale_and_decode_to_the_same():
+def test_standardised_latents_have_unit_scale_and_decode_to_the_same(make_pixels):
     torch.manual_seed(1)
-    model, photos = mini_autoencoder().eval(), pictures(4, size=256)
+    model, photos = mini_autoencoder().eval(), make_pixels(4, size=256).split("train").pixels(torch.arange(4))
     pixels = photos.float() / 127.5 - 1
     before = decode(model, encode(model, pixels))
     standardise(model, photos)

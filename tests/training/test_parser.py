@@ -8,6 +8,7 @@ import torch
 
 from facemogle.core.regions import NUM_LABELS, PALETTE, region_id
 from facemogle.models.parser_network import ParserNetwork
+from facemogle.training.loop import Draw
 from facemogle.training.parser import (
     IGNORED,
     ParserObjective,
@@ -144,7 +145,7 @@ def test_a_few_faces_are_learnt():
     before = trained.validate(trained.model)
     optimizer = torch.optim.AdamW(trained.model.parameters(), lr=3e-3)
     for step in range(60):
-        trained.loss(torch.Generator().manual_seed(step), 8)["loss"].backward()
+        trained.loss(Draw(step, 0, 8))["loss"].backward()
         optimizer.step()
         optimizer.zero_grad()
     after = trained.validate(trained.model)

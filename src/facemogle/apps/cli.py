@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from facemogle import __version__
 from facemogle.apps.data import app as data_app
 from facemogle.apps.demo import demo
+from facemogle.apps.export import export
 from facemogle.apps.generate import ManyValues, generate
 from facemogle.apps.inspect_gates import gates
 from facemogle.apps.masks import app as mask_app
@@ -73,6 +74,7 @@ inspect_app = typer.Typer(help="Look inside the model.", no_args_is_help=True, r
 app.command(cls=ManyValues)(generate)
 app.command()(demo)
 app.command()(parse)
+app.command()(export)
 app.add_typer(mask_app, name="mask")
 inspect_app.command()(gates)
 app.add_typer(inspect_app, name="inspect")

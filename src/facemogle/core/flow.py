@@ -20,9 +20,11 @@ def velocity_target(clean_BNC: Tensor, noise_BNC: Tensor) -> Tensor:
     return noise_BNC - clean_BNC
 
 
-def draw_times(count: int, generator: torch.Generator, *, shift: float = 1.0) -> Tensor:
+def draw_times(
+    count: int, generator: torch.Generator, *, mean: float = 0.0, std: float = 1.0, shift: float = 1.0
+) -> Tensor:
     """Logit-normal times in (0, 1), shifted towards noise by `shift` > 1 as in `shifted`."""
-    return shifted(torch.sigmoid(torch.randn(count, generator=generator)), shift)
+    return shifted(torch.sigmoid(torch.randn(count, generator=generator) * std + mean), shift)
 
 
 def shifted(t: Tensor, shift: float) -> Tensor:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from facemogle.models.dit import FaceMoGLETransformer
 from facemogle.models.lora import MaskAdapters
 from facemogle.models.mogle import MoGLE
 
-# Gate layers of the released code -> ours; the experts are stacked below.
-_GATE_NAMES = {
+# Layers of the released code -> ours. Its experts are modules of their own, ours are stacked along R.
+_EXPERT_LAYERS = {
+    "0.weight": "expert_in_RCE",
+    "0.bias": "expert_in_bias_R1E",
+    "2.weight": "expert_out_REC",
+    "2.bias": "expert_out_bias_R1C",
+}
+_GATE_LAYERS = {
+    "gating.timestep_embedding.linear_1": "time_embedding.linear_1",
+    "gating.timestep_embedding.linear_2": "time_embedding.linear_2",
     "gating.noise_proj": "noise_proj",
-    "gating.timestep_embedding": "time_embedding",
     "gating.gate.0": "gate_in",
     "gating.gate.2": "gate_out",
+}
+_GATE_NAMES = {
+    f"{theirs}.{kind}": f"{ours}.{kind}"
+    for theirs, ours in _GATE_LAYERS.items()
+    for kind in ("weight", "bias")
 }
 _LORA_NAME = re.compile(r"(?:transformer\.)?(?P<path>.+)\.lora_(?P<half>[AB])\.weight")
 
@@ -31,8 +45,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     ValueError for any other file, FileNotFoundError for none.
     """
     path = Path(path)
-    if path.suffix not in (".safetensors", ".pt", ".pth"):
-        raise ValueError(f"{path}: weights must be a .safetensors or a released .pt file")
+    _check_suffix(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -50,9 +63,9 @@ def load_released_mogle(path: str | Path, *, gate_time_scale: float) -> MoGLE:
     Sizes are read off the tensors. ValueError names the first tensor that is missing or unexpected.
     """
     released = read_weights(path)
-    experts = ["global_expert"]
-    while f"local_experts.{len(experts) - 1}.net.0.weight" in released:
-        experts.append(f"local_experts.{len(experts) - 1}")
+    num_experts = 1
+    while f"{_expert(num_experts)}.0.weight" in released:
+        num_experts += 1
     used: set[str] = set()
 
     def take(name: str) -> Tensor:
@@ -61,25 +74,13 @@ def load_released_mogle(path: str | Path, *, gate_time_scale: float) -> MoGLE:
         used.add(name)
         return released[name]
 
-    stacked = {
-        ours: torch.stack([take(f"{expert}.net.{theirs}") for expert in experts])
-        for ours, theirs in (
-            ("expert_in_RCE", "0.weight"),
-            ("expert_in_bias_R1E", "0.bias"),
-            ("expert_out_REC", "2.weight"),
-            ("expert_out_bias_R1C", "2.bias"),
-        )
-    }
-    # Linear layers hold output x input; batched products want input x output, and biases a token axis.
-    state = {
-        name: tensor.transpose(1, 2).contiguous() if tensor.ndim == 3 else tensor[:, None]
-        for name, tensor in stacked.items()
-    }
+    state: dict[str, Tensor] = {}
+    for theirs, ours in _EXPERT_LAYERS.items():
+        stacked = torch.stack([take(f"{_expert(r)}.{theirs}") for r in range(num_experts)])
+        # Linear layers hold output x input; batched products want input x output, and biases a token axis.
+        state[ours] = stacked.transpose(1, 2).contiguous() if stacked.ndim == 3 else stacked[:, None]
     for theirs, ours in _GATE_NAMES.items():
-        layers = ("linear_1.", "linear_2.") if ours == "time_embedding" else ("",)
-        for layer in layers:
-            for kind in ("weight", "bias"):
-                state[f"{ours}.{layer}{kind}"] = take(f"{theirs}.{layer}{kind}")
+        state[ours] = take(theirs)
     if unexpected := sorted(set(released) - used):
         raise ValueError(f"{path}: unexpected tensor {unexpected[0]!r}")
     R, C, E = state["expert_in_RCE"].shape
@@ -89,9 +90,29 @@ def load_released_mogle(path: str | Path, *, gate_time_scale: float) -> MoGLE:
     return mogle
 
 
-def load_released_lora(transformer: FaceMoGLETransformer, path: str | Path) -> None:
+def save_released_mogle(mogle: MoGLE, path: str | Path) -> None:
+    """Write a MoGLE under the released names: `.safetensors`, or the `.pt` that other tools read.
+
+    The format has no place for `gate_time_scale`, which is said anew on loading. ValueError for an ablation,
+    for those who read the file would run the full mixture.
+    """
+    if mogle.variant != "full":
+        raise ValueError(f"{path}: variant is {mogle.variant!r}, the released format holds 'full' alone")
+    state, released = mogle.state_dict(), {}
+    for r in range(mogle.num_regions):
+        for theirs, ours in _EXPERT_LAYERS.items():
+            layer = state[ours][r]
+            released[f"{_expert(r)}.{theirs}"] = layer.T if theirs.endswith("weight") else layer[0]
+    released |= {theirs: state[ours] for theirs, ours in _GATE_NAMES.items()}
+    _write(path, released)
+
+
+def load_released_lora(
+    transformer: FaceMoGLETransformer, path: str | Path, *, dtype: torch.dtype | None = None
+) -> None:
     """Give the transformer the mask adapters of a released `pytorch_lora_weights.safetensors`.
 
+    dtype: of the adapters, the transformer's own where None; to train them, float32 on whatever base.
     ValueError for a name that is no adapter, for layers left without one, for other sizes and for mixed
     ranks; the transformer is then as it was.
     """
@@ -116,4 +137,51 @@ def load_released_lora(transformer: FaceMoGLETransformer, path: str | Path) -> N
             raise ValueError(f"{path}: {name!r} is {tuple(tensor.shape)}, the layer needs {tuple(needed)}")
     transformer.add_mask_adapters(rank)
     assert transformer.mask_adapters is not None
+    transformer.mask_adapters.to(dtype)
     transformer.mask_adapters.load_state_dict(state, strict=True)
+
+
+def save_released_lora(transformer: FaceMoGLETransformer, path: str | Path) -> None:
+    """Write the mask adapters under the names of the released `pytorch_lora_weights.safetensors`.
+
+    The names are those of diffusers and peft, whose scale is 1 as ours where a file says no alpha. Mind that
+    peft adapts all tokens, not those of the mask alone. ValueError for a transformer without adapters.
+    """
+    if transformer.mask_adapters is None:
+        raise ValueError(f"{path}: the transformer has no mask adapters to write")
+    state, released = transformer.mask_adapters.state_dict(), {}
+    for layer, _ in transformer.adapted_layers():
+        for half, letter in (("down", "A"), ("up", "B")):
+            name = f"{half}.{MaskAdapters.key(layer)}.weight"
+            released[f"transformer.{layer}.lora_{letter}.weight"] = state[name]
+    _write(path, released)
+
+
+def _expert(r: int) -> str:
+    """The released name of expert r: the whole mask's is 0, regions follow."""
+    return "global_expert.net" if r == 0 else f"local_experts.{r - 1}.net"
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix not in (".safetensors", ".pt", ".pth"):
+        raise ValueError(f"{path}: weights must be a .safetensors or a released .pt file")
+
+
+def _write(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
+    """A file of tensors, whole or not at all."""
+    path = Path(path)
+    _check_suffix(path)
+    # Each in memory of its own: a pickle keeps all that a view belongs to, and safetensors refuses views.
+    own = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    unfinished = path.with_name(f"{path.name}.tmp")
+    try:
+        if path.suffix == ".safetensors":
+            save_file(own, unfinished, metadata={"format": "pt"})
+        else:
+            torch.save(own, unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

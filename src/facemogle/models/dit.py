@@ -1,11 +1,13 @@
 """The diffusion transformer: FLUX with a third stream of mask tokens beside its text and image tokens.
 
 Source: Zou et al. 2025, arXiv:2509.00428, section 4, on the blocks and weights of diffusers' FLUX.
-Shapes: B batch, L caption tokens, N image tokens, M mask tokens (0 or N), T = L + N + M, C channels, D width.
+Shapes: B batch, L caption tokens, N image tokens, M mask tokens (0 or N), T = L + N + M, C channels, D width,
+G runs of equally many tokens that are modulated alike, H heads, W = 2P width of a head.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -13,7 +15,6 @@ from typing import Any, cast
 import torch
 from diffusers import FluxTransformer2DModel, ModelMixin  # noqa: F401 - diffusers looks here for how to load us
 from diffusers.configuration_utils import register_to_config
-from diffusers.models.embeddings import apply_rotary_emb
 from diffusers.models.transformers.transformer_flux import (
     FluxAttention,
     FluxSingleTransformerBlock,
@@ -37,16 +38,17 @@ class RequestContext:
     text_BLD: Tensor
     pooled_BP: Tensor
     guidance_B: Tensor | None
-    rotary: tuple[Tensor, Tensor]
+    rotary_T1P2: Tensor
     num_mask_tokens: int = 0
     mask_modulation: dict[str, Tensor] | None = None
     attention_bias: Tensor | None = None
 
     def without_mask(self) -> RequestContext:
         """The same request with the mask stream left out."""
-        end = len(self.rotary[0]) - self.num_mask_tokens
-        rotary = (self.rotary[0][:end], self.rotary[1][:end])
-        return replace(self, rotary=rotary, num_mask_tokens=0, mask_modulation=None, attention_bias=None)
+        rotary_T1P2 = self.rotary_T1P2[: len(self.rotary_T1P2) - self.num_mask_tokens]
+        return replace(
+            self, rotary_T1P2=rotary_T1P2, num_mask_tokens=0, mask_modulation=None, attention_bias=None
+        )
 
 
 class FaceMoGLETransformer(FluxTransformer2DModel):
@@ -132,8 +134,10 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         """
         ids = position_ids(rows, columns).to(prompt_BLX.device)
         text_ids = ids.new_zeros(prompt_BLX.shape[1], 3)
-        rotary = self.pos_embed(torch.cat([text_ids, ids, ids] if mask else [text_ids, ids]))
-        context = RequestContext(self.context_embedder(prompt_BLX), pooled_BP, guidance_B, rotary)
+        cos_TW, sin_TW = self.pos_embed(torch.cat([text_ids, ids, ids] if mask else [text_ids, ids]))
+        # FLUX's tables hold every angle twice, once for each feature of the pair that it turns.
+        rotary_T1P2 = torch.stack([cos_TW[:, None, ::2], sin_TW[:, None, ::2]], dim=-1)
+        context = RequestContext(self.context_embedder(prompt_BLX), pooled_BP, guidance_B, rotary_T1P2)
         if not mask:
             return context
         emb_BD = self._time_embedding(torch.zeros_like(pooled_BP[:, 0]), context)
@@ -202,14 +206,19 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
     def _modulation(
         self, path: str, emb_BD: Tensor, context: RequestContext, num_tokens: int
     ) -> tuple[Tensor, ...]:
-        """Shifts, scales and gates D wide, for each token: with t, but with time 0 for those of the mask."""
-        with_t = self.get_submodule(path)(emb_BD)[:, None]
+        """Shifts, scales and gates, B x G x 1 x D: with t, but with time 0 for the tokens of the mask."""
+        modulation = self.get_submodule(path)(emb_BD)[:, None]
         if context.mask_modulation is not None:
             num_mask = context.num_mask_tokens
+            # The longest runs that end where the mask's tokens begin: spread over runs, nothing is copied.
+            run = math.gcd(num_tokens, num_mask)
             at_zero = context.mask_modulation[path][:, None]
-            parts = [with_t.expand(-1, num_tokens - num_mask, -1), at_zero.expand(-1, num_mask, -1)]
-            with_t = torch.cat(parts, dim=1)
-        return with_t.split(emb_BD.shape[-1], dim=-1)
+            parts = [
+                modulation.expand(-1, (num_tokens - num_mask) // run, -1),
+                at_zero.expand(-1, num_mask // run, -1),
+            ]
+            modulation = torch.cat(parts, dim=1)
+        return modulation[:, :, None].split(emb_BD.shape[-1], dim=-1)
 
     def _heads(self, block_path: str, x_BTD: Tensor, num_mask: int) -> list[Tensor]:
         attn = cast(FluxAttention, self.get_submodule(f"{block_path}.attn"))
@@ -217,7 +226,7 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
             self._linear(f"{block_path}.attn.{name}", x_BTD, num_mask).unflatten(-1, (attn.heads, -1))
             for name in ("to_q", "to_k", "to_v")
         )
-        return [attn.norm_q(q), attn.norm_k(k), v]
+        return [_normed(attn.norm_q, q), _normed(attn.norm_k, k), v]
 
     def _double_block(
         self, index: int, text_BLD: Tensor, x_BND: Tensor, emb_BD: Tensor, context: RequestContext
@@ -227,27 +236,27 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = self._modulation(
             f"{path}.norm1.linear", emb_BD, context, x_BND.shape[1]
         )
-        text_modulation = block.norm1_context.linear(emb_BD)[:, None]
+        text_modulation = block.norm1_context.linear(emb_BD)[:, None, None]
         t_shift, t_scale, t_gate, t_mlp_shift, t_mlp_scale, t_mlp_gate = text_modulation.chunk(6, dim=-1)
 
-        attn, text_norm = block.attn, block.norm1_context.norm(text_BLD) * (1 + t_scale) + t_shift
-        heads = self._heads(path, block.norm1.norm(x_BND) * (1 + scale) + shift, num_mask)
+        attn, text_norm = block.attn, _modulated(block.norm1_context.norm(text_BLD), t_shift, t_scale)
+        heads = self._heads(path, _modulated(block.norm1.norm(x_BND), shift, scale), num_mask)
         text_q, text_k, text_v = (
             project(text_norm).unflatten(-1, (attn.heads, -1))
             for project in (attn.add_q_proj, attn.add_k_proj, attn.add_v_proj)
         )
-        text_heads = [attn.norm_added_q(text_q), attn.norm_added_k(text_k), text_v]
+        text_heads = [_normed(attn.norm_added_q, text_q), _normed(attn.norm_added_k, text_k), text_v]
         joint = [torch.cat(pair, dim=1) for pair in zip(text_heads, heads, strict=True)]
         attended = _attention(joint, context)
         text_attended, attended = attended[:, : text_BLD.shape[1]], attended[:, text_BLD.shape[1] :]
 
-        x_BND = x_BND + gate * self._linear(f"{path}.attn.to_out.0", attended, num_mask)
-        hidden = block.ff.net[0](block.norm2(x_BND) * (1 + mlp_scale) + mlp_shift)
-        x_BND = x_BND + mlp_gate * self._linear(f"{path}.ff.net.2", hidden, num_mask)
+        x_BND = _added(x_BND, gate, self._linear(f"{path}.attn.to_out.0", attended, num_mask))
+        hidden = block.ff.net[0](_modulated(block.norm2(x_BND), mlp_shift, mlp_scale))
+        x_BND = _added(x_BND, mlp_gate, self._linear(f"{path}.ff.net.2", hidden, num_mask))
 
-        text_BLD = text_BLD + t_gate * attn.to_add_out(text_attended)
-        text_hidden = block.norm2_context(text_BLD) * (1 + t_mlp_scale) + t_mlp_shift
-        return text_BLD + t_mlp_gate * block.ff_context(text_hidden), x_BND
+        text_BLD = _added(text_BLD, t_gate, attn.to_add_out(text_attended))
+        text_hidden = _modulated(block.norm2_context(text_BLD), t_mlp_shift, t_mlp_scale)
+        return _added(text_BLD, t_mlp_gate, block.ff_context(text_hidden)), x_BND
 
     def _single_block(
         self, index: int, tokens_BTD: Tensor, emb_BD: Tensor, context: RequestContext
@@ -255,22 +264,57 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         path, num_mask = f"single_transformer_blocks.{index}", context.num_mask_tokens
         block = cast(FluxSingleTransformerBlock, self.single_transformer_blocks[index])
         shift, scale, gate = self._modulation(f"{path}.norm.linear", emb_BD, context, tokens_BTD.shape[1])
-        normed = block.norm.norm(tokens_BTD) * (1 + scale) + shift
+        normed = _modulated(block.norm.norm(tokens_BTD), shift, scale)
         hidden = block.act_mlp(self._linear(f"{path}.proj_mlp", normed, num_mask))
         attended = _attention(self._heads(path, normed, num_mask), context)
-        return tokens_BTD + gate * self._linear(
-            f"{path}.proj_out", torch.cat([attended, hidden], dim=-1), num_mask
-        )
+        made = self._linear(f"{path}.proj_out", torch.cat([attended, hidden], dim=-1), num_mask)
+        return _added(tokens_BTD, gate, made)
+
+
+def _modulated(normed_BTD: Tensor, shift_BG1D: Tensor, scale_BG1D: Tensor) -> Tensor:
+    """normed (1 + scale) + shift, in the precision of the layer that made these, which the next ones want."""
+    runs = normed_BTD.unflatten(1, (shift_BG1D.shape[1], -1))
+    return torch.addcmul(shift_BG1D, runs, 1 + scale_BG1D).flatten(1, 2).to(shift_BG1D.dtype)
+
+
+def _added(tokens_BTD: Tensor, gate_BG1D: Tensor, made_BTD: Tensor) -> Tensor:
+    """tokens + gate made."""
+    tokens, made = (x.unflatten(1, (gate_BG1D.shape[1], -1)) for x in (tokens_BTD, made_BTD))
+    return torch.addcmul(tokens, gate_BG1D, made).flatten(1, 2)
+
+
+def _normed(norm: nn.Module, x_BTHW: Tensor) -> Tensor:
+    """Heads under their norm, in the precision of its weight: it is slow, and warns, where the two differ."""
+    return norm(x_BTHW.to(cast(Tensor, norm.weight).dtype))
+
+
+def _rotated(x_BTHW: Tensor, rotary_T1P2: Tensor) -> Tensor:
+    """Every two neighbouring features turned by their angle; in float32 at least, as in FLUX."""
+    exact = x_BTHW.to(torch.promote_types(x_BTHW.dtype, torch.float32)).unflatten(-1, (-1, 2))
+    if torch.compiler.is_compiling():  # real numbers are fused, complex ones are not
+        (first, second), (cos, sin) = exact.unbind(-1), rotary_T1P2.unbind(-1)
+        turned = torch.stack([first * cos - second * sin, first * sin + second * cos], dim=-1)
+    else:  # one product, which takes an eighth of the time
+        turned = torch.view_as_real(torch.view_as_complex(exact) * torch.view_as_complex(rotary_T1P2))
+    return turned.flatten(-2)
 
 
 def _attention(heads: list[Tensor], context: RequestContext) -> Tensor:
-    """Joint attention of all streams; q, k and v are B x T x heads x width."""
+    """Joint attention of all streams; q, k and v are B x T x H x W."""
     q, k, v = heads
-    q, k = (cast(Tensor, apply_rotary_emb(x, cast(Any, context.rotary), sequence_dim=1)) for x in (q, k))
-    out = scaled_dot_product_attention(
-        q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=context.attention_bias
-    )
+    q, k = (_rotated(x, context.rotary_T1P2).to(v.dtype) for x in (q, k))
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    if v.requires_grad and v.device.type == "cpu" and v.dtype == torch.bfloat16:
+        out = _attention_by_products(q, k, v, context.attention_bias)
+    else:
+        out = scaled_dot_product_attention(q, k, v, attn_mask=context.attention_bias)
     return out.transpose(1, 2).flatten(2)
+
+
+def _attention_by_products(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """What PyTorch's attention computes, in a third of its time: on CPUs it is slow to train in bfloat16."""
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    return (scores if bias is None else scores + bias).softmax(dim=-1) @ v
 
 
 def _attention_bias(log_weight_BM: Tensor, *, num_other: int) -> Tensor:

@@ -6,7 +6,7 @@ from diffusers import AutoencoderDC
 from transformers import T5Config, T5EncoderModel
 
 from facemogle.models.dit import FaceMoGLETransformer
-from facemogle.models.mogle import MoGLE
+from facemogle.models.mogle import MoGLE, Variant
 
 SIZE = 128
 LATENT_CHANNELS = 16
@@ -29,36 +29,45 @@ def mini_autoencoder() -> AutoencoderDC:
     )
 
 
-def mini_text_encoder(vocabulary_size: int) -> T5EncoderModel:
-    """Two layers over the words of face captions."""
+def mini_text_encoder(
+    vocabulary_size: int, *, width: int = TEXT_WIDTH, num_layers: int = 2
+) -> T5EncoderModel:
+    """A few layers over the words of face captions; width divisible by 32."""
     return T5EncoderModel(
         T5Config(
             vocab_size=vocabulary_size,
-            d_model=TEXT_WIDTH,
+            d_model=width,
             d_kv=32,
-            num_heads=4,
-            num_layers=2,
-            d_ff=256,
+            num_heads=width // 32,
+            num_layers=num_layers,
+            d_ff=2 * width,
             feed_forward_proj="gated-gelu",
             dropout_rate=0.0,
         )
     )
 
 
-def mini_transformer() -> FaceMoGLETransformer:
-    """2 double and 6 single blocks of width 256."""
+def mini_transformer(
+    *,
+    num_layers: int = 2,
+    num_single_layers: int = 6,
+    heads: int = 4,
+    head_width: int = 64,
+    text_width: int = TEXT_WIDTH,
+) -> FaceMoGLETransformer:
+    """Double and single blocks of heads x head_width, which is divisible by 16."""
     return FaceMoGLETransformer(
         in_channels=4 * LATENT_CHANNELS,
-        num_layers=2,
-        num_single_layers=6,
-        attention_head_dim=64,
-        num_attention_heads=4,
-        joint_attention_dim=TEXT_WIDTH,
-        pooled_projection_dim=TEXT_WIDTH,
-        axes_dims_rope=(16, 24, 24),
+        num_layers=num_layers,
+        num_single_layers=num_single_layers,
+        attention_head_dim=head_width,
+        num_attention_heads=heads,
+        joint_attention_dim=text_width,
+        pooled_projection_dim=text_width,
+        axes_dims_rope=(head_width // 4, head_width * 3 // 8, head_width * 3 // 8),
     )
 
 
-def mini_mogle() -> MoGLE:
+def mini_mogle(variant: Variant = "full") -> MoGLE:
     """The paper's sizes, over all 20 planes."""
-    return MoGLE(channels=4 * LATENT_CHANNELS)
+    return MoGLE(channels=4 * LATENT_CHANNELS, variant=variant)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facemogle.models.aligner import CONTEXT, CROP, PASSES, FaceAligner
+from facemogle.training.loop import Draw
 
 # What use-time frames are off by at most, at the first pass: dx, dy, log_scale, turn.
 LIMITS = (0.2, 0.2, math.log(1.65), math.radians(40))
@@ -39,9 +40,12 @@ class AlignerTask:
         """
         return draw_crops(self.photos, generator, batch_size)
 
-    def loss(self, generator: torch.Generator, batch_size: int) -> dict[str, Tensor]:
+    def samples(self, draw: Draw) -> list[str]:
+        return []  # pasted from tensors without names
+
+    def loss(self, draw: Draw) -> dict[str, Tensor]:
         device = self.model.device
-        crop, move, is_face = (drawn.to(device) for drawn in self.draw(generator, batch_size))
+        crop, move, is_face = (drawn.to(device) for drawn in self.draw(draw.generator(), draw.batch_size))
         with torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16):
             told, logit = self.model(crop)
         off = F.smooth_l1_loss(told.float()[is_face], move[is_face], beta=0.02)

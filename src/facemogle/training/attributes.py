@@ -23,6 +23,7 @@ from torch.nn.functional import (
 from facemogle.models.attribute_code import ANGLES, CHOICES, PLACES, encode
 from facemogle.models.attributes import AttributePredictor
 from facemogle.training.attribute_figures import headline_figures
+from facemogle.training.loop import Draw
 
 Half = Literal["captions", "judge"]
 _MOST_WEIGHT = 3.0  # of a rare value against a common one
@@ -56,7 +57,11 @@ class AttributeTask:
         self.held_out_attributes = held_out_attributes
         self.weights = _rarity(self.code_NA)
 
-    def loss(self, generator: torch.Generator, batch_size: int) -> dict[str, Tensor]:
+    def samples(self, draw: Draw) -> list[str]:
+        return []  # drawn with replacement from tensors without names
+
+    def loss(self, draw: Draw) -> dict[str, Tensor]:
+        generator, batch_size = draw.generator(), draw.batch_size
         chosen = torch.randint(len(self.photos), (batch_size,), generator=generator)
         images, mirrored = distorted(self.photos[chosen], generator)
         code = torch.where(mirrored[:, None], mirror_code(self.code_NA[chosen]), self.code_NA[chosen])

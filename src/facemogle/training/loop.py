@@ -1,69 +1,104 @@
-"""The training loop all models share: stateless randomness, atomic checkpoints, resume, stop on a signal."""
+"""The training loop all models share: stateless randomness, exact resume, stop on a signal, figures."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
-import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from facemogle.training.average import Averages, trained_state
+from facemogle.training.checkpoint import (
+    average_name,
+    newest_checkpoint,
+    read_state,
+    read_tensors,
+    save_checkpoint,
+    step_of,
+)
+from facemogle.training.hardware import count_flops, matrix_peak
+from facemogle.training.optimizers import load_optimizer_state, optimizer_state
+from facemogle.training.processes import Processes, laid_out_like, whole
+from facemogle.training.recipe import Average, Log, Schedule, Validation
+from facemogle.training.stopping import stop_requested
 
 Model = TypeVar("Model", bound=nn.Module)
+_NAMED_SAMPLES = 16  # in an error; all of them are in diverged.json
+
+
+class DivergedError(ValueError):
+    """A loss that is no number."""
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to learn; `steps` fixes the learning-rate curve, `minutes` only pauses it."""
+class Draw:
+    """A step's batch, or the part of it that one process works through at once.
 
-    steps: int
+    All randomness of a step comes from its number and the run's seed, so a resumed run needs no saved random
+    state. A task that can be spread draws the whole batch and keeps the rows part, part + num_parts, ...
+    """
+
+    step: int
+    seed: int
     batch_size: int
-    minutes: float | None = None
-    warmup_steps: int = 200
-    cooldown_share: float = 0.3
-    ema_decay: float = 0.999
-    gradient_clip: float = 1.0
-    log_every: int = 50
-    validate_every: int = 500
-    save_minutes: float = 3.0
-    seed: int = 0
+    part: int = 0
+    num_parts: int = 1
 
-    def rate(self, step: int) -> float:
-        """Factor on the learning rate: linear warm-up, plateau, linear cool-down to zero."""
-        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
-        cool = (self.steps - step) / max(1.0, self.cooldown_share * self.steps)
-        return min(warm, cool, 1.0)
+    def generator(self, device: torch.device | str = "cpu", *, stream: int = 0) -> torch.Generator:
+        """The step's source of randomness, the same for all its parts; streams are independent."""
+        # Mixed, for torch takes the low 32 bits of a seed alone.
+        mixed = np.random.SeedSequence([self.seed, self.step, stream]).generate_state(1)
+        return torch.Generator(device).manual_seed(int(mixed[0]))
 
 
 class Task(Protocol[Model]):
     """What the loop trains: a model, a loss on a drawn batch, and held-out figures."""
 
-    model: Model
+    @property
+    def model(self) -> Model: ...
 
-    def loss(self, generator: torch.Generator, batch_size: int) -> dict[str, Tensor]:
-        """Terms of the loss on a batch drawn from the generator; `loss` is the one minimised."""
+    def loss(self, draw: Draw) -> dict[str, Tensor]:
+        """Terms of the loss; `loss` is minimised, and the mean of it over a step's parts is the batch's."""
+        ...
+
+    def samples(self, draw: Draw) -> list[str]:
+        """The names of the samples drawn."""
         ...
 
     def validate(self, model: Model) -> dict[str, float]:
-        """Held-out figures of the given (averaged) model, with fixed randomness."""
+        """Held-out figures, with fixed randomness; the model holds averaged weights meanwhile."""
         ...
 
 
-def step_generator(seed: int, step: int) -> torch.Generator:
-    """All randomness of a step comes from its number, so a resumed run needs no saved random state."""
-    mixed = np.random.SeedSequence([seed, step]).generate_state(1)  # torch would take the low 32 bits alone
-    return torch.Generator().manual_seed(int(mixed[0]))
+@dataclass(frozen=True)
+class Stop:
+    """When this call ends before the run does: once `steps` are reached, or after so many minutes."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How a run is watched and who hears of it.
+
+    row: gets each row of the log. validated: called at each validation with the step, the averaged weights in
+    place. warn: gets what went wrong and was survived.
+    """
+
+    log: Log = field(default_factory=Log)
+    validation: Validation = field(default_factory=Validation)
+    row: Callable[[dict[str, Any]], None] = lambda row: None
+    validated: Callable[[int], None] = lambda step: None
+    warn: Callable[[str], None] = lambda message: None
 
 
 def train(
@@ -72,166 +107,255 @@ def train(
     schedule: Schedule,
     run: Path,
     *,
-    inputs: str = "",
-    report: Callable[[dict], None] = lambda row: None,
+    identity: Mapping[str, Any],
+    seed: int = 0,
+    average: Average | None = None,
+    stop: Stop | None = None,
+    watch: Watch | None = None,
+    processes: Processes | None = None,
+    products: torch.dtype = torch.float32,
 ) -> int:
-    """Train until `steps`, `minutes` or a signal, resuming what `run` holds; return the step reached.
+    """Train until the run ends, `stop` or a signal says so, going on from what `run` holds; return the step.
 
-    inputs: what the run learns from, in any words. ValueError if the run was begun with others, or with
-    another seed or batch size: it would not be the same run.
+    identity: what makes the run this one, by name. products: the type of most matrix products, against whose
+    peak the speed is given. Raises ValueError if the run was begun with another identity, DivergedError for a
+    loss that is no number (no checkpoint is written then), OSError if a checkpoint cannot be written.
     """
-    run.mkdir(parents=True, exist_ok=True)
-    averaged = AveragedModel(
-        task.model, multi_avg_fn=get_ema_multi_avg_fn(schedule.ema_decay), use_buffers=True
-    )
+    stop, watch, average = stop or Stop(), watch or Watch(), average or Average()
+    processes = processes or Processes(next(task.model.parameters()).device)
     base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    identity = {
-        "inputs": inputs,
-        "seed": str(schedule.seed),
-        "batch size": str(schedule.batch_size),
-    }
-    step = load_checkpoint(run, task.model, averaged, optimizers, identity)
-    start = saved = time.monotonic()
-    first = step
     parameters = [p for p in task.model.parameters() if p.requires_grad]
-    with _stop_requested() as stopping:
-        while step < schedule.steps:
+    num_parts = processes.world * schedule.accumulate
+    last = min(schedule.steps, stop.steps or schedule.steps)
+    run.mkdir(parents=True, exist_ok=True)
+    state = _State(task.model, optimizers, Averages(task.model, average.half_lives), processes)
+
+    def backward(step: int, part: int) -> dict[str, Tensor]:
+        part += processes.rank * schedule.accumulate
+        terms = task.loss(Draw(step, seed, schedule.batch_size, part, num_parts))
+        (terms["loss"] / schedule.accumulate).backward()
+        return terms
+
+    with stop_requested() as stopping:
+        step = state.load(run, identity, watch.warn)
+        if processes.is_main:
+            _cut_log(run / "log.jsonl", step)
+        if step >= last:
+            return step
+        meter = _Meter(lambda: backward(step, 0), schedule, processes, products)
+        task.model.zero_grad(set_to_none=True)
+        started = saved = time.monotonic()
+        seconds_before = state.seconds
+        done = False
+        while not done:
+            began = time.monotonic()
             for optimizer, rates in zip(optimizers, base_rates, strict=True):
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * schedule.rate(step)
-            terms = task.loss(step_generator(schedule.seed, step), schedule.batch_size)
-            terms["loss"].backward()
+            terms = [backward(step, part) for part in range(schedule.accumulate)]
+            for (
+                parameter
+            ) in parameters:  # one that this batch does not reach learns the same in any division of it
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
             norm = nn.utils.clip_grad_norm_(parameters, schedule.gradient_clip)
             for optimizer in optimizers:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-            averaged.update_parameters(task.model)
             step += 1
+            state.averages.update(step)
+            state.note(terms)
+
             now = time.monotonic()
-            done = step == schedule.steps or stopping()
-            done = done or (schedule.minutes is not None and now - start > schedule.minutes * 60)
-            if step % schedule.log_every == 0 or done:
-                row = {"step": step, **{k: v.item() for k, v in terms.items()}, "gradient_norm": norm.item()}
-                row["samples_per_second"] = (step - first) * schedule.batch_size / (now - start)
-                if step % schedule.validate_every == 0 or done:
-                    row |= task.validate(cast(Model, averaged.module))
-                with (run / "log.jsonl").open("a") as log:
-                    log.write(json.dumps(row) + "\n")
-                report(row)
-            if done or now - saved > schedule.save_minutes * 60:
-                save_checkpoint(run, step, task.model, averaged, optimizers, identity)
+            late = stop.minutes is not None and now - started > stop.minutes * 60
+            done = step == last or processes.any(stopping() or late)
+            saves = done or processes.any(now - saved > watch.log.save_minutes * 60)
+            validates = step % watch.validation.every == 0 or step == schedule.steps
+            logs = validates or step % watch.log.every == 0
+            if logs or saves or processes.device.type == "cpu":  # reading a loss waits for the device
+                bad = state.read_losses()
+                if bad is not None:
+                    raise _diverged(run, task, Draw(step - bad.age, seed, schedule.batch_size), bad.loss)
+            meter.add(time.monotonic() - began)
+            if logs:
+                row: dict[str, Any] = {"step": step, **state.means(), "gradient_norm": float(whole(norm))}
+                row |= {"learning_rate": optimizers[0].param_groups[0]["lr"], **meter.figures()}
+                if validates:
+                    row |= _validated(task, state.averages, watch, step)
+                row["seconds"] = seconds_before + time.monotonic() - started
+                if processes.is_main:
+                    with (run / "log.jsonl").open("a") as log:
+                        log.write(json.dumps(row) + "\n")
+                    watch.row(row)
+            if saves:
+                state.seconds = seconds_before + time.monotonic() - started
+                state.save(run, step, identity, watch.log.keep)
                 saved = time.monotonic()
-            if done:
-                break
-    return step
+        return step
 
 
-def save_checkpoint(
-    run: Path,
-    step: int,
-    model: nn.Module,
-    averaged: AveragedModel,
-    optimizers: list[torch.optim.Optimizer],
-    identity: Mapping[str, str],
-) -> None:
-    """Write `run/checkpoint` whole or not at all: a temporary folder, flushed, then renamed."""
-    temporary = run / "checkpoint.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    save_file(_owned(model.state_dict()), temporary / "model.safetensors")
-    save_file(_owned(averaged.module.state_dict()), temporary / "averaged.safetensors")
-    moments = {
-        f"{which}.{index}.{name}": torch.as_tensor(value)
-        for which, optimizer in enumerate(optimizers)
-        for index, state in optimizer.state_dict()["state"].items()
-        for name, value in state.items()
-    }
-    save_file(_owned(moments), temporary / "optimizer.safetensors", {"step": str(step), **identity})
-    for path in temporary.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    replace_folder(temporary, run / "checkpoint")
+@dataclass(frozen=True)
+class _BadLoss:
+    """A loss that is no number, and how many steps ago it was (the last step is 1)."""
+
+    loss: float
+    age: int
 
 
-def replace_folder(temporary: Path, final: Path) -> None:
-    """Put a finished folder in another's place; at any instant the new one or the old (.old) is there."""
-    old = final.with_name(f"{final.name}.old")
-    if final.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        final.rename(old)
-    temporary.rename(final)
-    shutil.rmtree(old, ignore_errors=True)
+class _State:
+    """All that a checkpoint holds, and the losses since the last row of the log."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizers: list[torch.optim.Optimizer],
+        averages: Averages,
+        processes: Processes,
+    ):
+        self.weights, self.optimizers, self.averages = trained_state(model), optimizers, averages
+        self.processes, self.seconds = processes, 0.0
+        self.losses: dict[str, list[float]] = {}
+        self._unread: list[dict[str, Tensor]] = []
+
+    def note(self, parts: list[dict[str, Tensor]]) -> None:
+        """Keep the terms of a step, unread."""
+        self._unread.append(
+            {name: torch.stack([part[name].detach() for part in parts]).mean() for name in parts[0]}
+        )
+
+    def read_losses(self) -> _BadLoss | None:
+        """Turn the kept terms into numbers, means over all processes; the first bad one, if any."""
+        unread, self._unread = self._unread, []
+        for index, terms in enumerate(unread):
+            for name, value in terms.items():
+                self.losses.setdefault(name, []).append(float(self.processes.mean(value)))
+            loss = self.losses["loss"][-1]
+            if not math.isfinite(loss):
+                return _BadLoss(loss, len(unread) - index)
+        return None
+
+    def means(self) -> dict[str, float]:
+        """Over the steps since the last row; begins anew."""
+        losses, self.losses = self.losses, {}
+        return {name: sum(values) / len(values) for name, values in losses.items()}
+
+    def save(self, run: Path, step: int, identity: Mapping[str, Any], keep: int) -> None:
+        tensors, numbers = optimizer_state(self.optimizers)
+        groups = {"model": _all_whole(self.weights), "optimizer": tensors}
+        for half_life, average in self.averages.by_half_life.items():
+            groups[average_name(half_life)] = _all_whole(average)
+        if self.processes.is_main:
+            state = {
+                "identity": dict(identity),
+                "seconds": self.seconds,
+                "half_lives": list(self.averages.by_half_life),
+                "optimizers": numbers,
+                "losses": self.losses,
+            }
+            save_checkpoint(run, step, groups, state, keep=keep)
+        self.processes.wait()
+
+    @torch.no_grad()
+    def load(self, run: Path, identity: Mapping[str, Any], warn: Callable[[str], None]) -> int:
+        """Take over the last whole checkpoint, if any, and return its step, or 0."""
+        folder = newest_checkpoint(run, warn)
+        if folder is None:
+            return 0
+        state = read_state(folder)
+        for name in sorted({*identity, *state["identity"]}):
+            before, now = state["identity"].get(name), json.loads(json.dumps(identity.get(name)))
+            if before != now:
+                raise ValueError(
+                    f"{run}: begun with {name} {before!r}, now it is {now!r}; "
+                    "go on as before or choose another folder"
+                )
+        _copy_all(self.weights, read_tensors(folder / "model.safetensors"), folder)
+        for half_life, average in self.averages.by_half_life.items():
+            _copy_all(average, read_tensors(folder / f"{average_name(half_life)}.safetensors"), folder)
+        load_optimizer_state(
+            self.optimizers, read_tensors(folder / "optimizer.safetensors"), state["optimizers"]
+        )
+        self.seconds, self.losses = state["seconds"], state["losses"]
+        return step_of(folder)
 
 
-def load_checkpoint(
-    run: Path,
-    model: nn.Module,
-    averaged: AveragedModel,
-    optimizers: list[torch.optim.Optimizer],
-    identity: Mapping[str, str],
-) -> int:
-    """Restore what `run` holds into the given objects and return its step, 0 where there is none."""
-    folder = _checkpoint_folder(run)
-    if folder is None:
-        return 0
-    with safe_open(folder / "optimizer.safetensors", "pt") as file:
-        stored = file.metadata()
-    for name, value in identity.items():
-        if stored.get(name) != value:
-            raise ValueError(
-                f"{run}: begun with {name} {stored.get(name)!r}, now it is {value!r}; "
-                "go on as before or choose another folder"
-            )
-    model.load_state_dict(read_tensors(folder / "model.safetensors"), strict=True)
-    averaged.module.load_state_dict(read_tensors(folder / "averaged.safetensors"), strict=True)
-    averaged.n_averaged.fill_(1)
-    with safe_open(folder / "optimizer.safetensors", "pt") as file:
-        step = int(file.metadata()["step"])
-        for which, optimizer in enumerate(optimizers):
-            state: dict[int, dict[str, Tensor]] = {}
-            for key in file.keys():  # noqa: SIM118 - not a mapping
-                owner, index, name = key.split(".")
-                if int(owner) == which:
-                    state.setdefault(int(index), {})[name] = file.get_tensor(key)
-            optimizer.load_state_dict(
-                {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-            )
-    return step
+class _Meter:
+    """Images and operations a second, from the operations counted in one part of one step."""
+
+    def __init__(
+        self, part: Callable[[], Any], schedule: Schedule, processes: Processes, products: torch.dtype
+    ):
+        with torch.compiler.set_stance("force_eager"):  # the counter sees no operation inside compiled code
+            self._flops = count_flops(part) * schedule.accumulate
+        self._peak = matrix_peak(processes.device, products)
+        self._batch_size, self._world = schedule.batch_size, processes.world
+        self._seconds, self._steps = 0.0, 0
+
+    def add(self, seconds: float) -> None:
+        self._seconds, self._steps = self._seconds + seconds, self._steps + 1
+
+    def figures(self) -> dict[str, float]:
+        """Since the last call; peak_share is this process's share of what its device measurably can."""
+        rate = self._steps / self._seconds
+        self._seconds, self._steps = 0.0, 0
+        return {
+            "images_per_second": rate * self._batch_size,
+            "flops_per_second": rate * self._flops * self._world,
+            "peak_share": rate * self._flops / self._peak,
+        }
 
 
-def averaged_weights(run: Path) -> dict[str, Tensor]:
-    """The moving average of the weights in the run's last checkpoint, under the model's own names."""
-    folder = _checkpoint_folder(run)
-    if folder is None:
-        raise FileNotFoundError(f"{run}: holds no checkpoint")
-    return read_tensors(folder / "averaged.safetensors")
+def _validated(task: Task, averages: Averages, watch: Watch, step: int) -> dict[str, float]:
+    """Figures of the first average; of the others the first figure alone, under its name @ half-life."""
+    figures: dict[str, float] = {}
+    for number, half_life in enumerate(averages.by_half_life):
+        with averages.applied(half_life):
+            found = task.validate(task.model)
+            if number == 0:
+                figures |= found
+                watch.validated(step)
+            else:
+                name = next(iter(found))
+                figures[f"{name}@{half_life:g}"] = found[name]
+    return figures
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file."""
-    with safe_open(path, "pt") as file:
-        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+def _diverged(run: Path, task: Task, draw: Draw, loss: float) -> DivergedError:
+    names = task.samples(draw)
+    (run / "diverged.json").write_text(
+        json.dumps({"step": draw.step + 1, "loss": str(loss), "samples": names})
+    )
+    shown = ", ".join(names[:_NAMED_SAMPLES]) + (" ..." if len(names) > _NAMED_SAMPLES else "")
+    kept = newest_checkpoint(run)
+    return DivergedError(
+        f"{run}: the loss of step {draw.step + 1} is {loss}; its {len(names)} samples: {shown}; "
+        + (f"the checkpoint of step {step_of(kept)} stays the last" if kept else "there is no checkpoint yet")
+    )
 
 
-def _checkpoint_folder(run: Path) -> Path | None:
-    """The last whole checkpoint; a kill between two renames leaves it as `checkpoint.old`."""
-    return next((f for f in (run / "checkpoint", run / "checkpoint.old") if f.exists()), None)
+def _cut_log(path: Path, step: int) -> None:
+    """Take out rows behind the checkpoint, which will be written again, and a half-written last one."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text().splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if row["step"] <= step:
+            kept.append(line + "\n")
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("".join(kept))
+    os.replace(temporary, path)
 
 
-def _owned(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
+def _all_whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: whole(tensor) for name, tensor in tensors.items()}
 
 
-@contextmanager
-def _stop_requested() -> Iterator[Callable[[], bool]]:
-    """A function that says whether SIGINT or SIGTERM came; the running step is finished and saved first."""
-    seen: list[int] = []
-    before = {
-        s: signal.signal(s, lambda number, frame: seen.append(number))
-        for s in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield lambda: bool(seen)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _copy_all(tensors: Mapping[str, Tensor], stored: Mapping[str, Tensor], folder: Path) -> None:
+    if different := sorted(tensors.keys() ^ stored.keys()):
+        raise ValueError(f"{folder}: holds another model, the first difference is {different[0]!r}")
+    for name, tensor in tensors.items():
+        tensor.copy_(laid_out_like(stored[name], tensor))

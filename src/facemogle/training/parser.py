@@ -13,6 +13,7 @@ from torch.nn.functional import affine_grid, cross_entropy, grid_sample, interpo
 
 from facemogle.core.regions import MIRRORED, NUM_LABELS, REGION_NAMES, region_id
 from facemogle.models.parser_network import ParserNetwork
+from facemogle.training.loop import Draw
 
 IGNORED = 255
 RARE = ("eye_glasses", "hat", "earring", "necklace")
@@ -79,9 +80,12 @@ class ParserTask:
             self.chance_F = torch.cat([self.chance_F, torch.full((len(parsed[0]),), share / len(parsed[0]))])
             self.photos, self.ids = torch.cat([self.photos, parsed[0]]), torch.cat([self.ids, parsed[1]])
 
-    def loss(self, generator: torch.Generator, batch_size: int) -> dict[str, Tensor]:
+    def samples(self, draw: Draw) -> list[str]:
+        return []  # drawn with replacement from tensors without names
+
+    def loss(self, draw: Draw) -> dict[str, Tensor]:
         """Weighted cross-entropy and one minus the mean soft Jaccard index of the labels in the batch."""
-        photos, ids_BHW = self.draw(generator, batch_size)
+        photos, ids_BHW = self.draw(draw.generator(), draw.batch_size)
         device = self.model.device
         photos = photos.to(device, memory_format=torch.channels_last)
         ids_BHW = ids_BHW.to(device)

@@ -16,8 +16,8 @@ from facemogle.apps.train.options import (
     Steps,
     check_splits,
     fingerprint,
+    learn,
     readable_faces,
-    report,
 )
 
 
@@ -39,7 +39,8 @@ def aligner(
     from facemogle.apps.model import find_device
     from facemogle.models.aligner import CROP, FaceAligner
     from facemogle.training.aligner import AlignerTask
-    from facemogle.training.loop import Schedule, averaged_weights, replace_folder, train
+    from facemogle.training.checkpoint import replace_folder
+    from facemogle.training.recipe import Schedule
 
     photos: dict[str, list[np.ndarray]] = {"train": [], "validation": []}
     for record in readable_faces(data):
@@ -52,11 +53,9 @@ def aligner(
     model.to(find_device(device))  # pyright: ignore[reportArgumentType] - diffusers hides the signature
     task = AlignerTask(model, train_N3HW, held_out_N3HW, bfloat16=bfloat16)
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=1e-2)
-    schedule = Schedule(steps=steps, batch_size=batch, minutes=minutes, ema_decay=0.998, seed=seed)
-    if train(task, [optimizer], schedule, out, inputs=fingerprint(data), report=report) < steps:
-        typer.echo("stopped before the end; the same command goes on")
+    schedule = Schedule(steps=steps, batch_size=batch)
+    if not learn(task, [optimizer], schedule, out, seed=seed, minutes=minutes, inputs=fingerprint(data)):
         return
-    model.load_state_dict(averaged_weights(out), strict=True)
     model.cpu().half().save_pretrained(out / "aligner.tmp")
     replace_folder(out / "aligner.tmp", out / "aligner")
     typer.echo(f"wrote {out / 'aligner'}")

@@ -20,8 +20,8 @@ from facemogle.apps.train.options import (
     Steps,
     check_splits,
     fingerprint,
+    learn,
     readable_faces,
-    report,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def attributes(
     from facemogle.models.attributes import SIZE, AttributePredictor
     from facemogle.training.attribute_figures import accuracy_table, calibrate
     from facemogle.training.attributes import AttributeTask, half_of
-    from facemogle.training.loop import Schedule, averaged_weights, replace_folder, train
+    from facemogle.training.checkpoint import replace_folder
+    from facemogle.training.recipe import Schedule
 
     faces: dict[str, list[tuple[np.ndarray, dict[str, Any]]]] = {"train": [], "validation": [], "test": []}
     for record in readable_faces(data):
@@ -104,20 +105,12 @@ def attributes(
         lr=learning_rate,
         weight_decay=0.05,
     )
-    schedule = Schedule(
-        steps=steps,
-        batch_size=batch,
-        minutes=minutes,
-        warmup_steps=100,
-        cooldown_share=0.6,
-        ema_decay=0.995,
-        seed=seed,
-    )
+    schedule = Schedule(steps=steps, batch_size=batch, warmup_steps=100, decay_share=0.6)
     inputs = fingerprint(data, start, learning_rate, half.value)
-    if train(task, [optimizer], schedule, out, inputs=inputs, report=report) < steps:
-        typer.echo("stopped before the end; the same command goes on")
+    if not learn(
+        task, [optimizer], schedule, out, seed=seed, minutes=minutes, inputs=inputs, half_life=140.0
+    ):
         return
-    model.load_state_dict(averaged_weights(out), strict=True)
     model.eval()
     held_out = ("validation", "test")
     codes = {split: model.codes([*photos[split].movedim(1, -1).numpy()]) for split in held_out}

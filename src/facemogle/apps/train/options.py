@@ -11,8 +11,11 @@ import typer
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderDC
+    from torch.optim import Optimizer
 
     from facemogle.data.record import FaceRecord
+    from facemogle.training.loop import Task
+    from facemogle.training.recipe import Schedule
 
 Sources = Annotated[
     list[Path], typer.Option("--data", help="Folder or tar file with face/, mask/, attributes.jsonl.")
@@ -73,6 +76,45 @@ def read_autoencoder(folder: Path) -> AutoencoderDC:
     from diffusers import AutoencoderDC
 
     return AutoencoderDC.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+
+
+def learn(
+    task: Task,
+    optimizers: list[Optimizer],
+    schedule: Schedule,
+    out: Path,
+    *,
+    seed: int,
+    minutes: float | None,
+    inputs: str,
+    half_life: float = 350.0,
+) -> bool:
+    """Train a reader of faces, resuming what OUT holds; once done, its model has the averaged weights."""
+    from facemogle.training.checkpoint import load_averages
+    from facemogle.training.loop import Stop, Watch, train
+    from facemogle.training.recipe import Average
+
+    identity = {"inputs": inputs, "seed": seed, "steps": schedule.steps, "batch size": schedule.batch_size}
+    reached = train(
+        task,
+        optimizers,
+        schedule,
+        out,
+        identity=identity,
+        seed=seed,
+        average=Average((half_life,)),
+        stop=Stop(minutes=minutes),
+        watch=Watch(row=report, warn=warn),
+    )
+    if reached < schedule.steps:
+        typer.echo("stopped before the end; the same command goes on")
+        return False
+    load_averages(task.model, out)
+    return True
+
+
+def warn(message: str) -> None:
+    typer.echo(f"warning: {message}", err=True)
 
 
 def report(row: dict) -> None:

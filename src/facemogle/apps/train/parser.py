@@ -19,6 +19,7 @@ from facemogle.apps.train.options import (
     Sources,
     Steps,
     fingerprint,
+    learn,
     readable_faces,
     report,
 )
@@ -63,7 +64,7 @@ def parser(
     from facemogle.apps.model import find_device
     from facemogle.data.mask_order import with_sides_righted
     from facemogle.models.parser_network import ParserNetwork, read_network
-    from facemogle.training.loop import Schedule, averaged_weights, replace_folder, train
+    from facemogle.training.checkpoint import replace_folder
     from facemogle.training.parser import (
         ParserObjective,
         ParserTask,
@@ -71,6 +72,7 @@ def parser(
         intersection_over_union,
         summary,
     )
+    from facemogle.training.recipe import Schedule
 
     torch.manual_seed(seed)
     if start is not None and start.is_dir():
@@ -123,14 +125,12 @@ def parser(
         betas=(0.9, 0.99),
         weight_decay=1e-3,
     )
-    schedule = Schedule(
-        steps=steps, batch_size=batch, minutes=minutes, cooldown_share=0.5, ema_decay=0.995, seed=seed
-    )
+    schedule = Schedule(steps=steps, batch_size=batch, decay_share=0.5)
     inputs = fingerprint([*data, *(parsed or [])], start, learning_rate)
-    if train(task, [optimizer], schedule, out, inputs=inputs, report=report) < steps:
-        typer.echo("stopped before the end; the same command goes on")
+    if not learn(
+        task, [optimizer], schedule, out, seed=seed, minutes=minutes, inputs=inputs, half_life=140.0
+    ):
         return
-    model.load_state_dict(averaged_weights(out), strict=True)
     counts = confusion(model, held_out, held_out_ids)
     by_region = intersection_over_union(counts)
     figures = {

@@ -1,0 +1,126 @@
+"""`facemogle export`: what a run has learnt, as a model that generates or as files that other tools load."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from facemogle.training.recipe import FluxRecipe, GeneratorRecipe
+
+LORA, MOGLE = "pytorch_lora_weights.safetensors", "mogle.safetensors"
+RELEASED_MOGLE = "mogle.pt"  # the name and format that released code asks for; we read the other
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, finished or not.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the model.", show_default=False)],
+    average: Annotated[
+        float | None, typer.Option(help="Half-life in steps of the average to take; the recipe's first.")
+    ] = None,
+    weights: Annotated[
+        Literal["float16", "bfloat16", "float32"], typer.Option(help="Type of a pipeline's weights.")
+    ] = "float16",
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Of a FLUX run, the whole pipeline and not its adapters alone.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at DIR.")] = False,
+) -> None:
+    """Write the averaged weights of the run's last checkpoint to DIR.
+
+    A generator becomes a folder for `generate --model DIR`; a FLUX run the released files of adapters and
+    MoGLE, for FaceMoGLEPipeline.from_flux and other tools; an autoencoder's finished run its autoencoder.
+    """
+    if out.exists() and any(out.iterdir()) and not overwrite:
+        raise ValueError(f"{out}: is not empty; --overwrite replaces it, or choose another folder")
+    if not (run / "recipe.toml").is_file():
+        raise ValueError(f"{run}: no run is there (no recipe.toml)")
+    from facemogle.apps.model import quiet_libraries
+    from facemogle.training.checkpoint import replace_folder
+    from facemogle.training.recipe import FluxRecipe, GeneratorRecipe, read_recipe
+
+    quiet_libraries()
+    recipe = read_recipe(run / "recipe.toml")
+    temporary = out.with_name(out.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(recipe, GeneratorRecipe):
+        _generator(recipe, run, average, weights, temporary)
+    elif isinstance(recipe, FluxRecipe):
+        _flux(recipe, run, average, temporary)
+        if whole:
+            _whole_flux(recipe, weights, temporary)
+    else:
+        if not (run / "autoencoder").is_dir():
+            raise ValueError(f"{run}: the autoencoder's run is not finished; --resume goes on with it")
+        shutil.copytree(run / "autoencoder", temporary)
+    replace_folder(temporary, out)
+    typer.echo(f"wrote {out}")
+
+
+def _generator(recipe: GeneratorRecipe, run: Path, average: float | None, weights: str, folder: Path) -> None:
+    import torch
+
+    from facemogle.apps.train.models import build_model, generator_pipeline
+    from facemogle.training.checkpoint import load_averages
+
+    model = build_model(recipe, Path(recipe.data.cache), "cpu")
+    load_averages(model, run, average)
+    pipe = generator_pipeline(model, recipe)
+    pipe.to("cpu", getattr(torch, weights)).save_pretrained(folder)
+
+
+def _flux(recipe: FluxRecipe, run: Path, average: float | None, folder: Path) -> None:
+    """The released formats; the base itself is not loaded, its config says what the adapters go with."""
+    import torch
+
+    from facemogle.models.checkpoints import save_released_lora, save_released_mogle
+    from facemogle.models.dit import FaceMoGLETransformer
+    from facemogle.models.mogle import MoGLE
+    from facemogle.training.checkpoint import averaged_weights
+
+    learnt = averaged_weights(run, average)
+    config = json.loads((Path(recipe.model.flux) / "transformer" / "config.json").read_text(encoding="utf-8"))
+    with torch.device("meta"):
+        transformer = FaceMoGLETransformer.from_config(config)
+        transformer.add_mask_adapters(_rank(learnt))
+    assert transformer.mask_adapters is not None
+    prefix = "transformer.mask_adapters."
+    adapters = {name.removeprefix(prefix): value for name, value in learnt.items() if name.startswith(prefix)}
+    transformer.mask_adapters.load_state_dict(adapters, strict=True, assign=True)
+    mogle = MoGLE(config["in_channels"], gate_time_scale=recipe.model.gate_time_scale)
+    parts = {
+        name.removeprefix("mogle."): value for name, value in learnt.items() if name.startswith("mogle.")
+    }
+    mogle.load_state_dict(parts, strict=True)
+    folder.mkdir()
+    save_released_lora(transformer, folder / LORA)
+    for name in (MOGLE, RELEASED_MOGLE):
+        save_released_mogle(mogle, folder / name)
+    # What the files cannot say: released code samples with 1000 where these weights may want 1.
+    facts = {"gate_time_scale": recipe.model.gate_time_scale}
+    (folder / "facemogle.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def _rank(learnt: dict) -> int:
+    return next(len(value) for name, value in learnt.items() if ".mask_adapters.down." in name)
+
+
+def _whole_flux(recipe: FluxRecipe, weights: str, folder: Path) -> None:
+    import torch
+
+    from facemogle.pipeline import FaceMoGLEPipeline
+
+    pipe = FaceMoGLEPipeline.from_flux(
+        recipe.model.flux,
+        lora=folder / LORA,
+        mogle=folder / MOGLE,
+        gate_time_scale=recipe.model.gate_time_scale,
+        torch_dtype=getattr(torch, weights),
+        local_files_only=True,
+    )
+    pipe.save_pretrained(folder)

@@ -1,0 +1,126 @@
+"""`facemogle train RECIPE.toml`: the run that a recipe describes, begun or resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from facemogle.apps.generate import Device
+from facemogle.apps.train.options import report, warn
+
+if TYPE_CHECKING:
+    from facemogle.apps.train.trackers import Trackers
+    from facemogle.training.loop import Stop, Task
+    from facemogle.training.processes import Processes
+    from facemogle.training.recipe import Recipe
+
+
+def run(
+    recipe: Annotated[Path, typer.Argument(help="The run's settings, a TOML file as in recipes/.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the run: checkpoints, log, previews.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop once the run has come so far; the recipe says how long it is."),
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long.")] = None,
+    resume: Annotated[
+        bool, typer.Option(help="Go on where the run in --out stopped, if there is one.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option(help="Print all settings and stop.")] = False,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: --set schedule.steps=20.")
+    ] = None,
+    device: Device = None,
+) -> None:
+    """Train what a recipe describes. Stopped by --steps, --minutes or a signal, it saves and can be resumed.
+
+    For several processes: torchrun --nproc-per-node 4 -m facemogle train ..., or accelerate launch.
+    """
+    import tomli_w
+
+    from facemogle.core.config import to_mapping
+    from facemogle.training.recipe import read_recipe
+
+    settings = read_recipe(recipe, change or [])
+    resolved = tomli_w.dumps(to_mapping(settings))
+    if dry_run:
+        typer.echo(resolved, nl=False)
+        return
+    if out is None:
+        raise ValueError("--out is missing: the folder of the run")
+    _begin(out, resolved, resume)
+    from facemogle.apps.model import find_device, quiet_libraries
+    from facemogle.apps.train.trackers import open_trackers
+    from facemogle.training.checkpoint import newest_checkpoint
+    from facemogle.training.loop import Stop
+    from facemogle.training.processes import Processes
+
+    quiet_libraries()
+    processes = Processes(find_device(device))
+    trackers = open_trackers(settings.log.trackers if processes.is_main else (), out, to_mapping(settings))
+    try:
+        reached = _train(settings, out, Stop(steps, minutes), processes, trackers)
+    finally:
+        trackers.close()
+        processes.close()
+    if processes.is_main:
+        kept = newest_checkpoint(out)
+        if reached < settings.schedule.steps:
+            typer.echo(f"stopped at step {reached} of {settings.schedule.steps}; --resume goes on")
+        else:
+            typer.echo(f"done: {kept}; facemogle export {out} --out DIR makes a model of it")
+
+
+def _begin(out: Path, resolved: str, resume: bool) -> None:
+    """Write the resolved recipe. ValueError for a folder that holds a run already, unless it is to go on."""
+    if any((out / "checkpoints").glob("step-*")) and not resume:
+        raise ValueError(f"{out}: holds a run; --resume goes on with it, or choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    temporary = out / "recipe.toml.tmp"
+    temporary.write_text(resolved, encoding="utf-8")
+    temporary.replace(out / "recipe.toml")
+
+
+def _train(settings: Recipe, out: Path, stop: Stop, processes: Processes, trackers: Trackers) -> int:
+    import torch
+
+    from facemogle.apps.train.models import build_task, draw_previews, finish
+    from facemogle.training.cache import open_cache
+    from facemogle.training.loop import Watch, train
+    from facemogle.training.optimizers import make_optimizers
+
+    cache = open_cache(settings.data.cache)
+    if settings.data.resident:
+        cache = cache.to(processes.device)
+    torch.manual_seed(settings.seed)
+    task = build_task(settings, cache, processes)
+    optimizers = make_optimizers(task.model, settings.optimizer)
+
+    def row(figures: dict) -> None:
+        report({name: value for name, value in figures.items() if not name[-3:-1] == "_t"})
+        trackers.row(figures)
+
+    def validated(step: int) -> None:
+        if settings.validation.previews and processes.is_main and settings.hardware.sharding == "none":
+            picture = draw_previews(settings, task, out / "previews" / f"step-{step:08d}.png")
+            if picture is not None:
+                trackers.picture("preview", step, picture)
+
+    reached = train(
+        cast("Task[Any]", task),
+        optimizers,
+        settings.schedule,
+        out,
+        identity=settings.identity() | {"data": cache.fingerprint},
+        seed=settings.seed,
+        average=settings.average,
+        stop=stop,
+        watch=Watch(settings.log, settings.validation, row, validated, warn),
+        processes=processes,
+        products=torch.bfloat16 if settings.precision.autocast == "bfloat16" else torch.float32,
+    )
+    if reached == settings.schedule.steps and processes.is_main:
+        finish(settings, task, cache, out)
+    return reached
