@@ -1,6 +1,7 @@
 """Recipes: strict files, sensible ranges, and what makes two runs the same run."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +90,11 @@ class TestSchedule:
         expected = [(1 + math.cos(math.pi * step / 100)) / 2 for step in (0, 25, 50, 99)]
         assert [plan.rate(step) for step in (0, 25, 50, 99)] == pytest.approx(expected)
         assert Schedule(steps=100, batch_size=1, warmup_steps=0, decay="constant").rate(99) == 1.0
+
+
+def test_every_shipped_recipe_is_read():
+    recipes = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+    assert len(recipes) >= 5
+    kinds = {path.stem: read_recipe(path).kind for path in recipes}
+    assert kinds["mini"] == kinds["finetune"] == "generator"
+    assert kinds["flux-80gb"] == kinds["flux-24gb"] == "flux"

@@ -64,14 +64,6 @@ def check_splits(faces: Mapping[str, Sized]) -> None:
             )
 
 
-def check_folder(folder: Path | None, option: str) -> None:
-    """ValueError unless an autoencoder lies there, before diffusers takes the path for a name on a hub."""
-    if folder is not None and not (folder / "config.json").is_file():
-        raise ValueError(
-            f"{option} {folder}: no autoencoder is there; `facemogle train autoencoder` makes one"
-        )
-
-
 def read_autoencoder(folder: Path) -> AutoencoderDC:
     from diffusers import AutoencoderDC
 
