@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +139,9 @@ def kill_once(command: Sequence[object], run: Path, output: Path, rng: random.Ra
     Of the kills a quarter strikes within the `first` seconds, a quarter anywhere between two of the next
     checkpoints, and half once one of them is begun, within about the time that writing it takes.
     """
-    most_awaited, most_seconds = rng.choice([(0, first), (30, 0.2), (6, WRITING_SECONDS), (6, WRITING_SECONDS)])
+    most_awaited, most_seconds = rng.choice(
+        [(0, first), (30, 0.2), (6, WRITING_SECONDS), (6, WRITING_SECONDS)]
+    )
     awaited, seconds = rng.randint(min(1, most_awaited), most_awaited), rng.uniform(0, most_seconds)
     before = unfinished(run)  # what an earlier kill has left
     begun = set(before)
@@ -149,6 +152,8 @@ def kill_once(command: Sequence[object], run: Path, output: Path, rng: random.Ra
         begun |= unfinished(run).keys()
         time.sleep(0.0005)
     time.sleep(seconds)
+    if ended(child, output):
+        return "finished"
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return "saving" if unfinished(run).items() - before.items() else "working"
@@ -200,6 +205,7 @@ def differences(run: Path, reference: Path) -> list[str]:
 def rows(kills: int, seed: int) -> list[Row]:
     """Kill runs until it has been done so often, then let the last one come to its end."""
     torch.set_num_threads(1)  # no threads before a fork, they would be missing in the child
+    import_module("facemogle.apps.train.models")  # so that no child has to
     rng, seen, wrong = random.Random(seed), Counter(), []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -227,7 +233,14 @@ def rows(kills: int, seed: int) -> list[Row]:
             seen[kind] += 1
             broken = damaged(run)
             if broken:
-                print(broken, [(q.name,sorted(f.name for f in q.iterdir())) for q in sorted((run/"checkpoints").iterdir())], flush=True)
+                print(
+                    broken,
+                    [
+                        (q.name, sorted(f.name for f in q.iterdir()))
+                        for q in sorted((run / "checkpoints").iterdir())
+                    ],
+                    flush=True,
+                )
             seen["damaged"] += len(broken)
             kept = newest_checkpoint(run)
             step = -1 if kept is None else step_of(kept)

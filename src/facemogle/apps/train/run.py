@@ -99,7 +99,7 @@ def _train(settings: Recipe, out: Path, stop: Stop, processes: Processes, tracke
     optimizers = make_optimizers(task.model, settings.optimizer)
 
     def row(figures: dict) -> None:
-        report({name: value for name, value in figures.items() if not name[-3:-1] == "_t"})
+        report({name: value for name, value in figures.items() if name[-3:-1] != "_t"})
         trackers.row(figures)
 
     def validated(step: int) -> None:
