@@ -13,6 +13,8 @@ import obedience
 import readers
 import samplers
 import torch
+import training_cache
+import training_step
 from table import Row
 
 
@@ -36,6 +38,8 @@ def main() -> None:
         ("samplers", samplers.rows),
         ("obedience to mask and caption", obedience.rows),
         ("parser and attributes", readers.rows),
+        ("training step", training_step.rows),
+        ("input of a training step", training_cache.rows),
     ):
         print(f"measuring {title} ...", flush=True)
         rows += benchmark()

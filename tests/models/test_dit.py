@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import pytest
 import torch
 from diffusers import FluxTransformer2DModel
-from diffusers.models.embeddings import get_timestep_embedding
+from diffusers.models.embeddings import apply_rotary_emb, get_timestep_embedding
 from torch import Tensor
-from torch.nn.functional import gelu, silu
+from torch.nn.functional import gelu, scaled_dot_product_attention, silu
 
 from facemogle.core.latents import position_ids
-from facemogle.models.dit import FaceMoGLETransformer, RequestContext
+from facemogle.models.dit import FaceMoGLETransformer, RequestContext, _attention_by_products, _rotated
 
 B, L, ROWS, COLUMNS, D, HEADS = 2, 5, 3, 2, 32, 2
 N = ROWS * COLUMNS
@@ -339,3 +339,23 @@ def test_lower_precision_comes_close(model):
         close(velocity(torch.float32), expected, 1e-3)
         # FLUX counts time to 1000 in the model's precision, where bfloat16 has 300 and 302 but no 301.
         assert (velocity(torch.bfloat16) - expected).abs().mean() < 0.5 * expected.abs().mean()
+
+
+class TestFasterForms:
+    """What the transformer computes in a form of its own equals the plain form."""
+
+    def test_rotation_by_complex_products_and_compiled_is_that_of_flux(self):
+        x_BTHW, angle_TP = torch.randn(2, 7, 3, 16), torch.rand(7, 8) * 6
+        rotary_T1P2 = torch.stack([angle_TP.cos(), angle_TP.sin()], dim=-1)[:, None]
+        tables = tuple(table.repeat_interleave(2, dim=1) for table in (angle_TP.cos(), angle_TP.sin()))
+        expected = apply_rotary_emb(x_BTHW, tables, sequence_dim=1)
+        compiled = torch.compile(_rotated, backend="eager", fullgraph=True)
+        for rotate in (_rotated, compiled):
+            torch.testing.assert_close(rotate(x_BTHW, rotary_T1P2), expected, atol=1e-6, rtol=0)
+
+    @pytest.mark.parametrize("biased", [False, True])
+    def test_attention_by_products_is_attention(self, biased):
+        q, k, v = torch.randn(3, 2, 3, 7, 16).double()
+        bias = torch.randn(2, 1, 7, 7).double() if biased else None
+        expected = scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        torch.testing.assert_close(_attention_by_products(q, k, v, bias), expected, atol=1e-12, rtol=0)
