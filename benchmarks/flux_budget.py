@@ -1,8 +1,9 @@
 """What a training step on FLUX.1-dev needs, counted, not run: operations, bytes, and the seconds that follow.
 
-One step of adapters and MoGLE at 512 px runs at its real sizes on tensors without contents, as a GPU would run
-it under autocast to bfloat16: every product is counted, every tensor is followed from its making to its end. No
-weights and no GPU are needed; what a GPU adds (its context, the allocator's gaps) is not in the figures.
+One step of adapters and MoGLE at 512 px runs at its real sizes on tensors without contents, as a GPU would
+run it under autocast to bfloat16: every product is counted, every tensor is followed from its making to its
+end. No weights and no GPU are needed; what a GPU adds (its context, the allocator's gaps) is not in the
+figures.
 """
 
 from __future__ import annotations

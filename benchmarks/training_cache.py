@@ -1,11 +1,13 @@
 """The input of a training step from the cache against encoding it on the fly: seconds and memory, mini sizes.
 
-On the fly is done twice over: all 20 planes of every mask, as the released code does (Zou et al. 2025), and the
-drawn planes with one blank for all others. All three give the same numbers, which is checked before anything
-is timed. Photographs and masks lie decoded in memory, which flatters encoding: a run would also decode them.
+On the fly is done twice over: all 20 planes of every mask, as the released code does (Zou et al. 2025), and
+the drawn planes with one blank for all others. All three give the same numbers, which is checked before
+anything is timed. Photographs and masks lie decoded in memory, which flatters encoding: a run would also
+decode them.
 
-Seconds are taken in turns, so ratios hold on a busy machine too. Memory is measured in a process for each way:
-what its resident size rose to over what it was after the imports, so mapped pages of the cache count. Linux only.
+Seconds are taken in turns, so ratios hold on a busy machine too. Memory is measured in a process for each
+way: what its resident size rose to over what it was after the imports, so mapped pages of the cache count.
+Linux only.
 """
 
 from __future__ import annotations
@@ -169,8 +171,9 @@ def measured(folder: Path) -> list[Row]:
         made.append(
             Row(
                 f"the same encoded on the fly, {words}",
-                f"{sorted(seconds[way])[REPEATS // 2]:.2f} s, {risen[way]:.0f} MiB: {ratios[REPEATS // 2]:.0f} x "
-                f"the time ({ratios[0]:.0f} to {ratios[-1]:.0f}), {risen[way] / risen['cache']:.0f} x the memory",
+                f"{sorted(seconds[way])[REPEATS // 2]:.2f} s, {risen[way]:.0f} MiB: "
+                f"{ratios[REPEATS // 2]:.0f} x the time ({ratios[0]:.0f} to {ratios[-1]:.0f}), "
+                f"{risen[way] / risen['cache']:.0f} x the memory",
             )
         )
     made.append(
