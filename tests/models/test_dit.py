@@ -347,7 +347,7 @@ class TestFasterForms:
     def test_rotation_by_complex_products_and_compiled_is_that_of_flux(self):
         x_BTHW, angle_TP = torch.randn(2, 7, 3, 16), torch.rand(7, 8) * 6
         rotary_T1P2 = torch.stack([angle_TP.cos(), angle_TP.sin()], dim=-1)[:, None]
-        tables = tuple(table.repeat_interleave(2, dim=1) for table in (angle_TP.cos(), angle_TP.sin()))
+        tables: Any = tuple(table.repeat_interleave(2, dim=1) for table in (angle_TP.cos(), angle_TP.sin()))
         expected = apply_rotary_emb(x_BTHW, tables, sequence_dim=1)
         compiled = torch.compile(_rotated, backend="eager", fullgraph=True)
         for rotate in (_rotated, compiled):

@@ -54,7 +54,7 @@ def dequantised(transformer: FaceMoGLETransformer, reference: Path) -> FaceMoGLE
         if isinstance(layer, nn.Linear):
             weight: Any = transformer.get_submodule(name).weight
             if hasattr(weight, "quant_state"):
-                from bitsandbytes.functional import dequantize_4bit
+                from bitsandbytes.functional import dequantize_4bit  # pyright: ignore[reportMissingImports]
 
                 weight = dequantize_4bit(weight.data, weight.quant_state)
             layer.weight.data.copy_(weight.dequantize() if hasattr(weight, "qdata") else weight)

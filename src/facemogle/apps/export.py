@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -86,7 +86,7 @@ def _flux(recipe: FluxRecipe, run: Path, average: float | None, folder: Path) ->
     learnt = averaged_weights(run, average)
     config = json.loads((Path(recipe.model.flux) / "transformer" / "config.json").read_text(encoding="utf-8"))
     with torch.device("meta"):
-        transformer = FaceMoGLETransformer.from_config(config)
+        transformer = cast(FaceMoGLETransformer, FaceMoGLETransformer.from_config(config))
         transformer.add_mask_adapters(_rank(learnt))
     assert transformer.mask_adapters is not None
     prefix = "transformer.mask_adapters."

@@ -81,7 +81,10 @@ def quantised(quantisation: Quantisation, dtype: torch.dtype) -> dict[str, Any]:
             llm_int8_skip_modules=list(_WHOLE),
         )
         return {"quantization_config": config}
-    from torchao.quantization import Float8WeightOnlyConfig, Int8WeightOnlyConfig
+    from torchao.quantization import (  # pyright: ignore[reportMissingImports] - optional
+        Float8WeightOnlyConfig,
+        Int8WeightOnlyConfig,
+    )
 
     which = Int8WeightOnlyConfig if quantisation == "int8" else Float8WeightOnlyConfig
     kind = which(set_inductor_config=False)  # else it changes settings of the whole process
