@@ -85,7 +85,7 @@ def flux(num_double: int = 19, num_single: int = 38) -> GeneratorModel:
         transformer = FaceMoGLETransformer(
             guidance_embeds=True, num_layers=num_double, num_single_layers=num_single
         )
-        transformer.to(HALF).requires_grad_(False)  # pyright: ignore[reportCallIssue]  # pyright: ignore[reportArgumentType]
+        transformer.to(HALF).requires_grad_(False)  # pyright: ignore
         transformer.add_mask_adapters(RANK)
         assert transformer.mask_adapters is not None
         transformer.mask_adapters.float()

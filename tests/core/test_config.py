@@ -64,7 +64,7 @@ def test_what_is_read_is_given_back():
     ],
 )
 def test_bad_values_are_named(values, message):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=r"^file: ") as caught:
         from_mapping(Outer, GOOD | values, where="file: ")
     assert str(caught.value) == message
 
