@@ -33,7 +33,7 @@ from facemogle.data.record import FaceRecord
 from facemogle.training.checkpoint import file_hash, newest_checkpoint, read_tensors, step_of
 
 FACES = {"train": 12, "validation": 4}
-SIDE, STEPS, LOG_EVERY = 32, 200, 5
+SIDE, STEPS, LOG_EVERY, KEEP = 32, 100, 5, 2
 SPEED = ("images_per_second", "flops_per_second", "peak_share", "seconds")  # what a kill may change in a row
 WRITING_SECONDS = 0.03  # about the time that a checkpoint of this size takes
 RECIPE = f"""
@@ -61,6 +61,7 @@ faces = 4
 previews = false
 [log]
 every = {LOG_EVERY}
+keep = {KEEP}
 trackers = []
 """
 
@@ -159,10 +160,14 @@ def kill_once(command: Sequence[object], run: Path, output: Path, rng: random.Ra
     return "saving" if unfinished(run).items() - before.items() else "working"
 
 
-def damaged(run: Path) -> list[str]:
-    """Checkpoints under their final names with a file that is not as the manifest says, or cannot be read."""
+def damaged(run: Path) -> tuple[int, int]:
+    """Checkpoints with a file that is missing, not as the manifest says, or cannot be read.
+
+    How many among the last ones, which must be kept, and among older ones, whose removal a kill may cut short.
+    """
+    folders = sorted((run / "checkpoints").glob("step-????????"))
     found = []
-    for folder in sorted((run / "checkpoints").glob("step-????????")):
+    for folder in folders:
         try:
             files = json.loads((folder / "manifest.json").read_text())["files"]
             whole = all(file_hash(folder / name) == file["sha256"] for name, file in files.items())
@@ -172,8 +177,9 @@ def damaged(run: Path) -> list[str]:
         except (OSError, ValueError, KeyError):
             whole = False
         if not whole:
-            found.append(folder.name)
-    return found
+            found.append(folder)
+    num_kept = len(set(found) & set(folders[-KEEP:]))
+    return num_kept, len(found) - num_kept
 
 
 def differences(run: Path, reference: Path) -> list[str]:
@@ -231,17 +237,9 @@ def rows(kills: int, seed: int) -> list[Row]:
         while seen["saving"] + seen["working"] < kills:
             kind = kill_once(command(run), run, output, rng, first)
             seen[kind] += 1
-            broken = damaged(run)
-            if broken:
-                print(
-                    broken,
-                    [
-                        (q.name, sorted(f.name for f in q.iterdir()))
-                        for q in sorted((run / "checkpoints").iterdir())
-                    ],
-                    flush=True,
-                )
-            seen["damaged"] += len(broken)
+            of_kept, of_older = damaged(run)
+            seen["damaged"] += of_kept
+            seen["half removed"] += of_older
             kept = newest_checkpoint(run)
             step = -1 if kept is None else step_of(kept)
             seen["lost"] += step < newest
@@ -259,7 +257,8 @@ def rows(kills: int, seed: int) -> list[Row]:
         Row("kills with SIGKILL", f"{kills}, over {num_runs} runs of {STEPS} steps"),
         Row("of them while a checkpoint was written", str(seen["saving"])),
         Row("of them before the first checkpoint", str(seen["before the first"])),
-        Row("checkpoints found damaged", str(seen["damaged"]), "0"),
+        Row(f"damaged checkpoints among the last {KEEP}", str(seen["damaged"]), "0"),
+        Row("older ones found half removed", str(seen["half removed"])),
         Row("kills after which an older checkpoint was the newest", str(seen["lost"]), "0"),
         Row(
             "weights, averages, optimizer and log as undisturbed, bit for bit",
