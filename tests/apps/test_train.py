@@ -211,6 +211,8 @@ class TestErrors:
         run(recipe, "--out", tmp_path / "run", "--steps", 1)
         message = error(recipe, "--out", tmp_path / "run", "--resume", "--set", "objective.plane_drop=0.3")
         assert "begun with objective.plane_drop 0.1, now it is 0.3" in message
+        kept = tomllib.loads((tmp_path / "run" / "recipe.toml").read_text())
+        assert kept["objective"]["plane_drop"] == 0.1
 
     def test_a_cache_of_another_kind(self, recipe, photographs, tmp_path):
         run("cache", "--data", photographs, "--pixels", "--size", 64, "--out", tmp_path / "pixels")

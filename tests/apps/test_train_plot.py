@@ -104,6 +104,22 @@ def test_several_runs_keep_their_colours_in_all_panels():
         }
 
 
+def test_runs_of_different_lengths_are_compared_at_a_step_both_have():
+    logs = [RunLog("long", generator_rows(40)), RunLog("short", generator_rows(20))]
+    panel = panels(logs)[1]
+    assert panel.title == "validation loss with mask, step 1,000"
+    assert panel.lines[0].y == panel.lines[1].y
+    rows = [row | {"step": row["step"] + 1} for row in generator_rows(20)]
+    assert panels([logs[0], RunLog("odd", rows)])[1].title == "validation loss with mask, last"
+
+
+def test_rates_that_differ_much_share_a_log_scale():
+    rows = [row | {"learning_rate": 1.0} for row in generator_rows(4)]
+    for other, expected in ((generator_rows(4), True), (rows, False)):
+        shown = {panel.title: panel for panel in panels([RunLog("prodigy", rows), RunLog("other", other)])}
+        assert shown["learning rate"].log_scale == expected
+
+
 def test_smoothing_keeps_lines_and_leaves_out_gaps():
     assert smoothed([1.0, 2.0, 3.0, 4.0, 5.0], 3) == [1.5, 2.0, 3.0, 4.0, 4.5]
     assert smoothed([1.0, math.nan, 3.0], 3) == [1.0, 2.0, 3.0]

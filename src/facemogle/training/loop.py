@@ -262,13 +262,7 @@ class _State:
         if folder is None:
             return 0
         state = read_state(folder)
-        for name in sorted({*identity, *state["identity"]}):
-            before, now = state["identity"].get(name), json.loads(json.dumps(identity.get(name)))
-            if before != now:
-                raise ValueError(
-                    f"{run}: begun with {name} {before!r}, now it is {now!r}; "
-                    "go on as before or choose another folder"
-                )
+        check_identity(run, state["identity"], identity)
         _copy_all(self.weights, read_tensors(folder / "model.safetensors"), folder)
         for half_life, average in self.averages.by_half_life.items():
             _copy_all(average, read_tensors(folder / f"{average_name(half_life)}.safetensors"), folder)
@@ -277,6 +271,17 @@ class _State:
         )
         self.seconds, self.losses = state["seconds"], state["losses"]
         return step_of(folder)
+
+
+def check_identity(run: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """ValueError that names what differs, if a run was begun as another than it is now."""
+    before, now = (json.loads(json.dumps(dict(identity))) for identity in (before, now))
+    for name in sorted({*before, *now}):
+        if before.get(name) != now.get(name):
+            raise ValueError(
+                f"{run}: begun with {name} {before.get(name)!r}, now it is {now.get(name)!r}; "
+                "go on as before or choose another folder"
+            )
 
 
 class _Meter:

@@ -69,15 +69,19 @@ def panels(logs: Sequence[RunLog]) -> list[Panel]:
     if len(logs) == 1:
         made += [_averages(logs[0]), *_terms(logs[0])]
     made += _held_out(logs)
-    for key, title, log_scale in (
-        ("gradient_norm", "gradient norm", True),
-        ("learning_rate", "learning rate", False),
-        ("images_per_second", "images a second", False),
-        ("samples_per_second", "samples a second", False),
-        ("peak_share", "share of the device's peak", False),
+    for key, title in (
+        ("gradient_norm", "gradient norm"),
+        ("learning_rate", "learning rate"),
+        ("images_per_second", "images a second"),
+        ("samples_per_second", "samples a second"),
+        ("peak_share", "share of the device's peak"),
     ):
         draw = _exact if key == "learning_rate" else _smoothed
         lines = [draw(log, key, log.name, *look(number)) for number, log in enumerate(logs) if log.has(key)]
+        most = [max(line.y) for line in lines] or [0.0]
+        # Prodigy's rate is 1, a thousand times another's.
+        far_apart = key == "learning_rate" and max(most) > 10 * min(most)
+        log_scale = key == "gradient_norm" or far_apart
         made.append(Panel(title, lines, log_scale=log_scale, legend=False))
     return [panel for panel in made if panel.lines]
 
@@ -113,13 +117,18 @@ def _loss(logs: Sequence[RunLog]) -> Panel:
 
 
 def _by_time(logs: Sequence[RunLog]) -> Iterator[Panel]:
-    """Validation loss over t: some validations of one run, the last of each of several."""
+    """Validation loss over t: some validations of one run; of several the last one at a step all have."""
     for name, said in _CONDITIONS.items():
         keys = [f"validation_{name}_t{number}" for number in range(_BINS)]
+        found = [[row for row in log.rows if any(key in row for key in keys)] for log in logs]
+        steps = [{row["step"] for row in rows} for rows in found if rows]
+        shared = max(set.intersection(*steps), default=None) if steps else None
         lines = []
-        for number, log in enumerate(logs):
-            rows = [row for row in log.rows if any(key in row for key in keys)]
-            chosen = _spread(rows, _CURVES) if len(logs) == 1 else rows[-1:]
+        for number, (log, rows) in enumerate(zip(logs, found, strict=True)):
+            if len(logs) == 1:
+                chosen = _spread(rows, _CURVES)
+            else:
+                chosen = [row for row in rows if row["step"] == shared] or rows[-1:]
             for place, row in enumerate(chosen):
                 x = [(number + 0.5) / _BINS for number, key in enumerate(keys) if key in row]
                 y = [_number(row[key]) for key in keys if key in row]
@@ -127,8 +136,8 @@ def _by_time(logs: Sequence[RunLog]) -> Iterator[Panel]:
                 if len(logs) > 1:
                     label, (colour, style) = log.name, look(number)
                 lines.append(Line(label, x, y, colour, style, dots=True))
-        last = ", last" if len(logs) > 1 else ""
-        yield Panel(f"validation loss {said}{last}", lines, x_label="t (1 is noise)", legend=len(logs) == 1)
+        when = "" if len(logs) == 1 else ", last" if shared is None else f", step {shared:,}"
+        yield Panel(f"validation loss {said}{when}", lines, x_label="t (1 is noise)", legend=len(logs) == 1)
 
 
 def _averages(log: RunLog) -> Panel:

@@ -50,7 +50,6 @@ def run(
         return
     if out is None:
         raise ValueError("--out is missing: the folder of the run")
-    _begin(out, resolved, resume)
     from facemogle.apps.model import find_device, quiet_libraries
     from facemogle.apps.train.trackers import open_trackers
     from facemogle.training.checkpoint import newest_checkpoint
@@ -59,6 +58,10 @@ def run(
 
     quiet_libraries()
     processes = Processes(find_device(device))
+    _check(out, settings, resume)
+    processes.wait()  # else one could find what another has written meanwhile
+    if processes.is_main:
+        _write_recipe(out, resolved)
     trackers = open_trackers(settings.log.trackers if processes.is_main else (), out, to_mapping(settings))
     try:
         reached = _train(settings, out, Stop(steps, minutes), processes, trackers)
@@ -73,10 +76,20 @@ def run(
             typer.echo(f"done: {kept}; facemogle export {out} --out DIR makes a model of it")
 
 
-def _begin(out: Path, resolved: str, resume: bool) -> None:
-    """Write the resolved recipe. ValueError for a folder that holds a run already, unless it is to go on."""
-    if any((out / "checkpoints").glob("step-*")) and not resume:
+def _check(out: Path, settings: Recipe, resume: bool) -> None:
+    """ValueError for a folder that holds a run already, unless this one goes on with it."""
+    from facemogle.training.loop import check_identity
+    from facemogle.training.recipe import read_recipe
+
+    if not any((out / "checkpoints").glob("step-*")):
+        return
+    if not resume:
         raise ValueError(f"{out}: holds a run; --resume goes on with it, or choose another folder")
+    if (out / "recipe.toml").is_file():
+        check_identity(out, read_recipe(out / "recipe.toml").identity(), settings.identity())
+
+
+def _write_recipe(out: Path, resolved: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     temporary = out / "recipe.toml.tmp"
     temporary.write_text(resolved, encoding="utf-8")
