@@ -117,8 +117,11 @@ def counted(model: GeneratorModel, *, batch: int, text: int, checkpointing: bool
             loss = (velocity.float() - noisy).square().mean()
             loss.backward()
 
+        flops = count_flops(step)  # apart, for what it hangs on modules keeps their tensors alive
+        for p in model.parameters():
+            p.grad = None
         with LiveBytes(model.parameters()) as live:
-            flops = count_flops(step)
+            step()
         return Step(flops, live.peak)
 
 
@@ -142,27 +145,29 @@ def without_contents(model: nn.Module) -> Iterator[None]:
             module._buffers.update(buffers)
 
 
-def gigabytes(model: GeneratorModel, step: Step, *, quantisation: str, optimizer: str) -> dict[str, float]:
-    """What lies on the GPU at the peak of a step, by kind."""
-    parameters = list(model.parameters())
-    trained = sum(p.numel() for p in parameters if p.requires_grad)
-    linear = {
-        id(layer.weight)
-        for name, layer in model.transformer.named_modules()
-        if isinstance(layer, nn.Linear) and "transformer_blocks." in name
-    }
-    frozen = [p for p in parameters if not p.requires_grad]
-    base = sum(p.numel() * (BYTES_A_WEIGHT[quantisation] if id(p) in linear else 2) for p in frozen)
+def gigabytes(
+    model: GeneratorModel, step: Step, *, quantisation: str, optimizer: str, checkpointing: bool
+) -> float:
+    """What lies on the GPU at the peak of a step."""
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    frozen = [p for p in model.parameters() if not p.requires_grad]
+    transformer = model.transformer
+    blocks = [*transformer.transformer_blocks, *transformer.single_transformer_blocks]
+    quantised = [
+        [layer.weight for layer in block.modules() if isinstance(layer, nn.Linear)] for block in blocks
+    ]
+    small = {id(weight) for weights in quantised for weight in weights}
+    base = sum(p.numel() * (BYTES_A_WEIGHT[quantisation] if id(p) in small else 2) for p in frozen)
     # Weights, one moving average of them, and the optimizer's states; gradients are among the step's bytes.
     learnt = trained * 4 * (2 + STATES[optimizer])
-    # While a block is computed anew its weights are there in full as well, under int8 all of them at once.
-    block = max(
-        sum(p.numel() for p in blocks[0].parameters())
-        for blocks in (model.transformer.transformer_blocks, model.transformer.single_transformer_blocks)
-    )
-    largest = max(p.numel() for p in frozen)
-    unpacked = 2 * {"none": 0, "int8": block, "nf4": largest}[quantisation]
-    return {"base": base / GB, "learnt": learnt / GB, "step": (step.peak_bytes + unpacked) / GB}
+    # What is there in 16 bits as well: one layer under nf4; under int8 all whose outputs await gradients.
+    sizes = [sum(weight.numel() for weight in weights) for weights in quantised]
+    unpacked = {
+        "none": 0,
+        "int8": max(sizes) if checkpointing else sum(sizes),
+        "nf4": max(weight.numel() for weights in quantised for weight in weights),
+    }[quantisation]
+    return (base + learnt + step.peak_bytes + 2 * unpacked) / GB
 
 
 def main() -> None:
@@ -182,7 +187,9 @@ def main() -> None:
         for batch in options.batches:
             step = counted(model, batch=batch, text=text, checkpointing=checkpointing)
             totals = [
-                sum(gigabytes(model, step, quantisation=kind, optimizer=options.optimizer).values())
+                gigabytes(
+                    model, step, quantisation=kind, optimizer=options.optimizer, checkpointing=checkpointing
+                )
                 for kind in BYTES_A_WEIGHT
             ]
             seconds = (

@@ -163,7 +163,7 @@ def kill_once(command: Sequence[object], run: Path, output: Path, rng: random.Ra
 def damaged(run: Path) -> tuple[int, int]:
     """Checkpoints with a file that is missing, not as the manifest says, or cannot be read.
 
-    How many among the last ones, which must be kept, and among older ones, whose removal a kill may cut short.
+    How many among the last ones, which must be kept, and among older ones: a kill may cut off their removal.
     """
     folders = sorted((run / "checkpoints").glob("step-????????"))
     found = []

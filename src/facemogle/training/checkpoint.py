@@ -60,7 +60,7 @@ def save_checkpoint(
             + (f"kept is that of step {step_of(kept)}" if kept else "there is none before it")
         ) from error
     for old in _folders(run)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+        old.rename(old.with_suffix(".tmp"))  # a kill while it is removed leaves nothing that looks whole
     for left in final.parent.glob("*.tmp"):
         shutil.rmtree(left, ignore_errors=True)
     return final
