@@ -23,6 +23,12 @@ def run(*arguments: object) -> str:
     return result.output
 
 
+def refused(*arguments: object) -> str:
+    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    assert result.exit_code == 2, result.output
+    return result.stderr
+
+
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory) -> Path:
     """Six drawn faces with masks, two of them held out."""
@@ -111,17 +117,28 @@ class TestMini:
             stored["gate_in.bias"], averaged_weights(mini_run, 20)["mogle.gate_in.bias"].half()
         )
 
-    def test_other_files_are_not_replaced_unasked(self, mini_run, tmp_path):
-        (tmp_path / "mine.txt").write_text("x")
-        result = CliRunner().invoke(cli.app, ["export", str(mini_run), "--out", str(tmp_path)])
-        assert result.exit_code == 2
-        assert "is not empty; --overwrite replaces it" in result.stderr
-        assert (tmp_path / "mine.txt").exists()
+    def test_only_models_are_replaced_and_only_when_asked(self, mini_run, tmp_path):
+        model = tmp_path / "model"
+        run("export", mini_run, "--out", model)
+        (model / "note.txt").write_text("of the old one")
+        assert "is not empty; --overwrite replaces it" in refused("export", mini_run, "--out", model)
+        assert (model / "note.txt").exists()
+        run("export", mini_run, "--out", model, "--overwrite")
+        assert not (model / "note.txt").exists()
+        for folder, reason in ((tmp_path, "holds no model"), (mini_run, "holds the run itself")):
+            assert reason in refused("export", mini_run, "--out", folder, "--overwrite")
+        assert model.is_dir()
+        assert (mini_run / "recipe.toml").is_file()
+
+    def test_options_that_change_nothing_are_refused(self, mini_run, flux_run, tmp_path):
+        assert "--whole changes nothing" in refused("export", mini_run, "--out", tmp_path / "m", "--whole")
+        of_adapters = refused("export", flux_run, "--out", tmp_path / "m", "--weights", "float32")
+        assert "--weights changes nothing" in of_adapters
+        assert "kept are [1.0, 20.0]" in refused("export", mini_run, "--out", tmp_path / "m", "--average", 3)
+        assert not list(tmp_path.iterdir())
 
     def test_no_run(self, tmp_path):
-        result = CliRunner().invoke(cli.app, ["export", str(tmp_path), "--out", str(tmp_path / "x")])
-        assert result.exit_code == 2
-        assert "no run is there" in result.stderr
+        assert "no run is there" in refused("export", tmp_path, "--out", tmp_path / "x")
 
 
 class TestFlux:

@@ -97,3 +97,17 @@ def test_standardised_latents_have_unit_scale_and_decode_to_the_same(make_pixels
     torch.testing.assert_close(mean, torch.zeros(16), atol=1e-3, rtol=0)
     inside = (slice(None), slice(None), slice(120, 136), slice(120, 136))  # away from the zero padding
     torch.testing.assert_close(decode(model, latents)[inside], before[inside], atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("num_parts", [2, 3])
+def test_parts_have_the_mean_and_the_gradient_of_the_whole(make_pixels, num_parts):
+    torch.manual_seed(0)
+    small = task(mini_autoencoder(), make_pixels())
+    parameters = list(small.model.parameters())
+    whole = small.loss(Draw(1, 0, 4))["loss"]
+    mean = torch.stack([small.loss(Draw(1, 0, 4, n, num_parts))["loss"] for n in range(num_parts)]).mean()
+    torch.testing.assert_close(mean, whole)
+    for one, other in zip(
+        torch.autograd.grad(whole, parameters), torch.autograd.grad(mean, parameters), strict=True
+    ):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-3)

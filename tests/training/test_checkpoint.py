@@ -126,3 +126,13 @@ def test_a_full_disk_is_told_and_costs_no_checkpoint(tmp_path):
     assert "kept is that of step 1" in message
     assert names(tmp_path) == ["step-00000001"]
     assert averaged_weights(tmp_path)["weight"].tolist() == [2.0] * 4
+
+
+def test_damaged_ones_do_not_count_among_those_that_stay(tmp_path):
+    for step in (10, 20):
+        save(tmp_path, step)
+    (tmp_path / "checkpoints" / "step-00000020" / "state.json").write_text("")
+    save(tmp_path, 15)
+    assert names(tmp_path) == ["step-00000010", "step-00000015"]
+    save(tmp_path, 18)
+    assert names(tmp_path) == ["step-00000015", "step-00000018"]

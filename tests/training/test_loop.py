@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from facemogle.training.checkpoint import averaged_weights, newest_checkpoint, read_tensors
 from facemogle.training.loop import DivergedError, Draw, Stop, Watch, train
 from facemogle.training.optimizers import make_optimizers
+from facemogle.training.processes import Processes
 from facemogle.training.recipe import Average, Log, Optimizer, Schedule, Validation
 
 # Muon moves a matrix of one number by a fifth of its rate.
@@ -254,3 +255,29 @@ def test_a_loss_that_is_no_number_stops_before_it_is_saved(tmp_path):
         "x15.3",
     ]
     assert all(value.isfinite().all() for value in averaged_weights(tmp_path).values())
+
+
+def test_a_gradient_that_is_no_number_is_not_saved(tmp_path):
+    task, calls = Line(), []
+    run(tmp_path, stop=Stop(steps=3))
+    task.line.bias.register_hook(
+        lambda gradient: gradient * (torch.nan if calls.append(1) or len(calls) == 3 else 1)
+    )
+    with pytest.raises(DivergedError, match="the gradient norm of step 5 is nan"):
+        run(tmp_path, task, save_minutes=0)
+    assert all(value.isfinite().all() for value in content(tmp_path).values())
+
+
+def test_a_batch_smaller_than_its_parts_is_refused(tmp_path):
+    task, processes = Line(), Processes(torch.device("cpu"))
+    processes.world = 2  # as a launcher would say
+    plan = Schedule(steps=1, batch_size=4, accumulate=4)
+    with pytest.raises(ValueError, match=r"batch_size is 4, less than 2 processes x schedule\.accumulate 4"):
+        train(
+            task,
+            make_optimizers(task.model, SETTINGS["adamw"]),
+            plan,
+            tmp_path,
+            identity={},
+            processes=processes,
+        )

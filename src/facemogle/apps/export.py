@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LORA, MOGLE = "pytorch_lora_weights.safetensors", "mogle.safetensors"
 RELEASED_MOGLE = "mogle.pt"  # the name and format that released code asks for; we read the other
+_FACTS = "facemogle.json"
+_SIGNS = ("model_index.json", _FACTS, "config.json")  # of a model of any kind, which alone gets overwritten
 
 
 def export(
@@ -23,43 +25,69 @@ def export(
         float | None, typer.Option(help="Half-life in steps of the average to take; the recipe's first.")
     ] = None,
     weights: Annotated[
-        Literal["float16", "bfloat16", "float32"], typer.Option(help="Type of a pipeline's weights.")
-    ] = "float16",
+        Literal["float16", "bfloat16", "float32"] | None,
+        typer.Option(help="Type of a pipeline's weights.  [default: float16, of FLUX bfloat16]"),
+    ] = None,
     whole: Annotated[
         bool, typer.Option("--whole", help="Of a FLUX run, the whole pipeline and not its adapters alone.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at DIR.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model at DIR.")] = False,
 ) -> None:
     """Write the averaged weights of the run's last checkpoint to DIR.
 
     A generator becomes a folder for `generate --model DIR`; a FLUX run the released files of adapters and
     MoGLE, for FaceMoGLEPipeline.from_flux and other tools; an autoencoder's finished run its autoencoder.
     """
-    if out.exists() and any(out.iterdir()) and not overwrite:
-        raise ValueError(f"{out}: is not empty; --overwrite replaces it, or choose another folder")
     if not (run / "recipe.toml").is_file():
         raise ValueError(f"{run}: no run is there (no recipe.toml)")
+    if out.resolve() in (run.resolve(), *run.resolve().parents):
+        raise ValueError(f"--out {out}: holds the run itself; choose another folder")
+    _check_out(out, run, overwrite)
     from facemogle.apps.model import quiet_libraries
     from facemogle.training.checkpoint import replace_folder
     from facemogle.training.recipe import FluxRecipe, GeneratorRecipe, read_recipe
 
     quiet_libraries()
     recipe = read_recipe(run / "recipe.toml")
+    pipeline = isinstance(recipe, GeneratorRecipe) or (isinstance(recipe, FluxRecipe) and whole)
+    for option, given, read in (
+        ("--average", average is not None, isinstance(recipe, (GeneratorRecipe, FluxRecipe))),
+        ("--weights", weights is not None, pipeline),
+        ("--whole", whole, isinstance(recipe, FluxRecipe)),
+    ):
+        if given and not read:
+            raise ValueError(f"{option} changes nothing of what a run of kind {recipe.kind} becomes")
     temporary = out.with_name(out.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(recipe, GeneratorRecipe):
-        _generator(recipe, run, average, weights, temporary)
-    elif isinstance(recipe, FluxRecipe):
-        _flux(recipe, run, average, temporary)
-        if whole:
-            _whole_flux(recipe, weights, temporary)
-    else:
-        if not (run / "autoencoder").is_dir():
+    try:
+        if isinstance(recipe, GeneratorRecipe):
+            _generator(recipe, run, average, weights or "float16", temporary)
+        elif isinstance(recipe, FluxRecipe):
+            _flux(recipe, run, average, temporary)
+            if whole:
+                _whole_flux(recipe, weights or "bfloat16", temporary)
+        elif (run / "autoencoder").is_dir():
+            shutil.copytree(run / "autoencoder", temporary)
+        else:
             raise ValueError(f"{run}: the autoencoder's run is not finished; --resume goes on with it")
-        shutil.copytree(run / "autoencoder", temporary)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     replace_folder(temporary, out)
     typer.echo(f"wrote {out}")
+
+
+def _check_out(out: Path, run: Path, overwrite: bool) -> None:
+    """ValueError for a folder with anything in it, unless that is a model and may be overwritten."""
+    if out.resolve() in (run.resolve(), *run.resolve().parents):
+        raise ValueError(f"{out}: holds the run itself; choose another folder")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not any((out / name).is_file() for name in _SIGNS):
+        raise ValueError(f"{out}: is not empty and holds no model; choose another folder")
+    if not overwrite:
+        raise ValueError(f"{out}: is not empty; --overwrite replaces it, or choose another folder")
 
 
 def _generator(recipe: GeneratorRecipe, run: Path, average: float | None, weights: str, folder: Path) -> None:
@@ -103,7 +131,7 @@ def _flux(recipe: FluxRecipe, run: Path, average: float | None, folder: Path) ->
         save_released_mogle(mogle, folder / name)
     # What the files cannot say: released code samples with 1000 where these weights may want 1.
     facts = {"gate_time_scale": recipe.model.gate_time_scale}
-    (folder / "facemogle.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    (folder / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
 def _rank(learnt: dict) -> int:

@@ -102,11 +102,13 @@ class AutoencoderTask:
             terms = {"l1": (made - pixels).abs().mean()}
             if self.perceptual is not None:
                 terms["perceptual"] = self.perceptual(made, pixels)
-        terms["latent"] = latents.square().mean(dim=(0, 2, 3)).sub(1).square().mean()
+        # Of each crop by itself, so that the parts of a batch add up to it.
+        terms["latent"] = latents.square().mean(dim=(2, 3)).sub(1).square().mean()
         terms["loss"] = (
             terms["l1"] + weights.perceptual * terms.get("perceptual", 0.0) + weights.latent * terms["latent"]
         )
-        return terms
+        weight = len(pixels) * draw.num_parts / draw.batch_size  # parts may differ in rows
+        return {name: value * weight for name, value in terms.items()}
 
     @torch.no_grad()
     def validate(self, model: AutoencoderDC) -> dict[str, float]:

@@ -59,7 +59,9 @@ def save_checkpoint(
             f"{final}: the checkpoint could not be written ({error}); "
             + (f"kept is that of step {step_of(kept)}" if kept else "there is none before it")
         ) from error
-    for old in _folders(run)[:-keep]:
+    folders = _folders(run)
+    behind = [folder for folder in folders if step_of(folder) > step]  # damaged, or the run would be there
+    for old in (*folders[: len(folders) - len(behind)][:-keep], *behind):
         old.rename(old.with_suffix(".tmp"))  # a kill while it is removed leaves nothing that looks whole
     for left in final.parent.glob("*.tmp"):
         shutil.rmtree(left, ignore_errors=True)

@@ -57,7 +57,8 @@ class GeneratorModel(nn.Module):
                 shown = {name: tensor[part] for name, tensor in captions.items()}
                 parts.append(self._passed(noisy_BNC[part], t_B[part], shown, planes, rows))
         velocity_BNC = torch.cat(parts)
-        if not S and torch.is_grad_enabled():  # averaging gradients waits for every parameter, everywhere
+        if torch.is_grad_enabled():
+            # Averaging gradients waits for every parameter; rows without masks and ablations leave some out.
             velocity_BNC = velocity_BNC + 0.0 * sum(p.sum() for p in self.mogle.parameters())
         return velocity_BNC
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from facemogle.training.average import Averages, trained_state
 from facemogle.training.checkpoint import (
@@ -126,6 +127,11 @@ def train(
     base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     parameters = [p for p in task.model.parameters() if p.requires_grad]
     num_parts = processes.world * schedule.accumulate
+    if schedule.batch_size < num_parts:
+        raise ValueError(
+            f"schedule.batch_size is {schedule.batch_size}, less than {processes.world} processes x "
+            f"schedule.accumulate {schedule.accumulate}"
+        )
     last = min(schedule.steps, stop.steps or schedule.steps)
     run.mkdir(parents=True, exist_ok=True)
     state = _State(task.model, optimizers, Averages(task.model, average.half_lives), processes)
@@ -164,7 +170,7 @@ def train(
                 optimizer.zero_grad(set_to_none=True)
             step += 1
             state.averages.update(step)
-            state.note(terms)
+            state.note(terms, norm)
 
             now = time.monotonic()
             late = stop.minutes is not None and now - started > stop.minutes * 60
@@ -175,10 +181,10 @@ def train(
             if logs or saves or processes.device.type == "cpu":  # reading a loss waits for the device
                 bad = state.read_losses()
                 if bad is not None:
-                    raise _diverged(run, task, Draw(step - bad.age, seed, schedule.batch_size), bad.loss)
+                    raise _diverged(run, task, Draw(step - bad.age, seed, schedule.batch_size), bad)
             meter.add(time.monotonic() - began)
             if logs:
-                row: dict[str, Any] = {"step": step, **state.means(), "gradient_norm": float(whole(norm))}
+                row: dict[str, Any] = {"step": step, **state.means()}
                 row |= {"learning_rate": optimizers[0].param_groups[0]["lr"], **meter.figures()}
                 if validates:
                     row |= _validated(task, state.averages, watch, step)
@@ -196,9 +202,10 @@ def train(
 
 @dataclass(frozen=True)
 class _BadLoss:
-    """A loss that is no number, and how many steps ago it was (the last step is 1)."""
+    """A loss or gradient norm that is no number, and how many steps ago it was (the last step is 1)."""
 
-    loss: float
+    name: str
+    value: float
     age: int
 
 
@@ -217,11 +224,11 @@ class _State:
         self.losses: dict[str, list[float]] = {}
         self._unread: list[dict[str, Tensor]] = []
 
-    def note(self, parts: list[dict[str, Tensor]]) -> None:
-        """Keep the terms of a step, unread."""
-        self._unread.append(
-            {name: torch.stack([part[name].detach() for part in parts]).mean() for name in parts[0]}
-        )
+    def note(self, parts: list[dict[str, Tensor]], norm: Tensor) -> None:
+        """Keep the terms of a step and the norm of its gradient, unread."""
+        means = {name: torch.stack([part[name].detach() for part in parts]).mean() for name in parts[0]}
+        norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        self._unread.append(means | {"gradient_norm": norm.detach()})
 
     def read_losses(self) -> _BadLoss | None:
         """Turn the kept terms into numbers, means over all processes; the first bad one, if any."""
@@ -229,9 +236,9 @@ class _State:
         for index, terms in enumerate(unread):
             for name, value in terms.items():
                 self.losses.setdefault(name, []).append(float(self.processes.mean(value)))
-            loss = self.losses["loss"][-1]
-            if not math.isfinite(loss):
-                return _BadLoss(loss, len(unread) - index)
+            for name in ("loss", "gradient_norm"):
+                if not math.isfinite(value := self.losses[name][-1]):
+                    return _BadLoss(name, value, len(unread) - index)
         return None
 
     def means(self) -> dict[str, float]:
@@ -325,15 +332,16 @@ def _validated(task: Task, averages: Averages, watch: Watch, step: int) -> dict[
     return figures
 
 
-def _diverged(run: Path, task: Task, draw: Draw, loss: float) -> DivergedError:
+def _diverged(run: Path, task: Task, draw: Draw, bad: _BadLoss) -> DivergedError:
     names = task.samples(draw)
     (run / "diverged.json").write_text(
-        json.dumps({"step": draw.step + 1, "loss": str(loss), "samples": names})
+        json.dumps({"step": draw.step + 1, bad.name: str(bad.value), "samples": names})
     )
     shown = ", ".join(names[:_NAMED_SAMPLES]) + (" ..." if len(names) > _NAMED_SAMPLES else "")
     kept = newest_checkpoint(run)
     return DivergedError(
-        f"{run}: the loss of step {draw.step + 1} is {loss}; its {len(names)} samples: {shown}; "
+        f"{run}: the {bad.name.replace('_', ' ')} of step {draw.step + 1} is {bad.value}; "
+        f"its {len(names)} samples: {shown}; "
         + (f"the checkpoint of step {step_of(kept)} stays the last" if kept else "there is no checkpoint yet")
     )
 

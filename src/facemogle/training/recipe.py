@@ -276,6 +276,13 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}, must not be negative")
+        if self.hardware.sharding == "fsdp2":
+            if self.optimizer.name == "prodigy":
+                raise ValueError(
+                    "optimizer 'prodigy' does not know hardware.sharding 'fsdp2': choose 'adamw'"
+                )
+            if self.kind == "autoencoder":
+                raise ValueError("hardware.sharding 'fsdp2' is for transformers, an autoencoder stays whole")
 
     def identity(self) -> dict[str, Any]:
         """The settings that must stay when a run goes on, by name: those that its result depends on."""
@@ -322,8 +329,8 @@ class FluxRecipe(Recipe):
         super().__post_init__()
         if self.model.dtype == "bfloat16" and self.precision.autocast != "bfloat16":
             raise ValueError("model.dtype 'bfloat16' needs precision.autocast 'bfloat16'")
-        if self.hardware.sharding == "fsdp2" and self.optimizer.name == "prodigy":
-            raise ValueError("optimizer 'prodigy' does not know hardware.sharding 'fsdp2': choose 'adamw'")
+        if self.hardware.sharding == "fsdp2" and self.model.quantisation != "none":
+            raise ValueError("hardware.sharding 'fsdp2' cannot cut a quantised base: choose one of both")
 
 
 _KINDS: dict[str, type[Recipe]] = {
@@ -363,5 +370,5 @@ def _shares(settings: Any, *names: str) -> None:
 def _positive(settings: Any, *names: str, low: float | None = None) -> None:
     for name in names:
         value = getattr(settings, name)
-        if (low is None and value <= 0) or (low is not None and value < low):
+        if not math.isfinite(value) or (value <= 0 if low is None else value < low):
             raise ValueError(f"{name} is {value}, must be {'above 0' if low is None else f'at least {low}'}")

@@ -64,6 +64,10 @@ def build_task(recipe: Recipe, cache: FaceCache, processes: Processes) -> Autoen
         model.transformer.enable_gradient_checkpointing()
     if recipe.precision.compile:
         model.compile_passes()
+    if isinstance(recipe, FluxRecipe) and not len(cache.split("train").with_mask):
+        raise ValueError(
+            f"data.cache {recipe.data.cache}: no face has a mask, and a frozen FLUX learns from masks alone"
+        )
     forward = processes.spread(model, recipe.hardware.sharding)
     return GeneratorTask(model, cache, objective=recipe.objective, forward=forward, **shared)
 

@@ -44,9 +44,8 @@ def run(
     from facemogle.training.recipe import read_recipe
 
     settings = read_recipe(recipe, change or [])
-    resolved = tomli_w.dumps(to_mapping(settings))
     if dry_run:
-        typer.echo(resolved, nl=False)
+        typer.echo(tomli_w.dumps(to_mapping(settings)), nl=False)
         return
     if out is None:
         raise ValueError("--out is missing: the folder of the run")
@@ -58,10 +57,9 @@ def run(
 
     quiet_libraries()
     processes = Processes(find_device(device))
-    _check(out, settings, resume)
+    if not resume and any((out / "checkpoints").glob("step-*")):
+        raise ValueError(f"{out}: holds a run; --resume goes on with it, or choose another folder")
     processes.wait()  # else one could find what another has written meanwhile
-    if processes.is_main:
-        _write_recipe(out, resolved)
     trackers = open_trackers(settings.log.trackers if processes.is_main else (), out, to_mapping(settings))
     try:
         reached = _train(settings, out, Stop(steps, minutes), processes, trackers)
@@ -76,23 +74,15 @@ def run(
             typer.echo(f"done: {kept}; facemogle export {out} --out DIR makes a model of it")
 
 
-def _check(out: Path, settings: Recipe, resume: bool) -> None:
-    """ValueError for a folder that holds a run already, unless this one goes on with it."""
-    from facemogle.training.loop import check_identity
-    from facemogle.training.recipe import read_recipe
+def _write_recipe(settings: Recipe, out: Path) -> None:
+    """All settings in RUN/recipe.toml, once nothing speaks against them."""
+    import tomli_w
 
-    if not any((out / "checkpoints").glob("step-*")):
-        return
-    if not resume:
-        raise ValueError(f"{out}: holds a run; --resume goes on with it, or choose another folder")
-    if (out / "recipe.toml").is_file():
-        check_identity(out, read_recipe(out / "recipe.toml").identity(), settings.identity())
+    from facemogle.core.config import to_mapping
 
-
-def _write_recipe(out: Path, resolved: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     temporary = out / "recipe.toml.tmp"
-    temporary.write_text(resolved, encoding="utf-8")
+    temporary.write_text(tomli_w.dumps(to_mapping(settings)), encoding="utf-8")
     temporary.replace(out / "recipe.toml")
 
 
@@ -101,7 +91,8 @@ def _train(settings: Recipe, out: Path, stop: Stop, processes: Processes, tracke
 
     from facemogle.apps.train.models import build_task, draw_previews, finish
     from facemogle.training.cache import open_cache
-    from facemogle.training.loop import Watch, train
+    from facemogle.training.checkpoint import newest_checkpoint, read_state
+    from facemogle.training.loop import Watch, check_identity, train
     from facemogle.training.optimizers import make_optimizers
 
     cache = open_cache(settings.data.cache)
@@ -109,6 +100,11 @@ def _train(settings: Recipe, out: Path, stop: Stop, processes: Processes, tracke
         cache = cache.to(processes.device)
     torch.manual_seed(settings.seed)
     task = build_task(settings, cache, processes)
+    identity = settings.identity() | {"data": cache.fingerprint}
+    if (last := newest_checkpoint(out)) is not None:
+        check_identity(out, read_state(last)["identity"], identity)
+    if processes.is_main:
+        _write_recipe(settings, out)
     optimizers = make_optimizers(task.model, settings.optimizer)
 
     def row(figures: dict) -> None:
@@ -126,7 +122,7 @@ def _train(settings: Recipe, out: Path, stop: Stop, processes: Processes, tracke
         optimizers,
         settings.schedule,
         out,
-        identity=settings.identity() | {"data": cache.fingerprint},
+        identity=identity,
         seed=settings.seed,
         average=settings.average,
         stop=stop,
