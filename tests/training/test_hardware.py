@@ -1,11 +1,13 @@
 """Operations against closed forms, written down by hand for small networks."""
 
 import time
+import weakref
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils.checkpoint import checkpoint
 
 from facemogle.models.mogle import MoGLE
 from facemogle.training.hardware import count_flops, matrix_peak, peak_memory
@@ -46,6 +48,31 @@ class TestCountFlops:
         block, x = Block(), torch.randn(B, T, D, requires_grad=True)
         compiled = torch.compile(block)
         assert count_flops(lambda: compiled(x).sum().backward()) == 3 * LAYERS + 7 * PRODUCT
+
+    def test_counting_keeps_nothing_alive_that_is_computed_twice(self):
+        blocks = [nn.Sequential(nn.Linear(D, D), nn.GELU(), nn.Linear(D, D)) for _ in range(6)]
+        made: list[weakref.ref] = []
+        alive: list[int] = []
+
+        def watch(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+            made.append(weakref.ref(output.untyped_storage()))
+            alive.append(sum(storage() is not None for storage in made))
+
+        for block in blocks:
+            block[0].register_forward_hook(watch)
+
+        def step() -> None:
+            x_BTD = torch.randn(B, T, D, requires_grad=True)
+            for block in blocks:
+                x_BTD = checkpoint(block, x_BTD, use_reentrant=False)
+            x_BTD.sum().backward()
+
+        step()
+        plainly = max(alive)
+        made.clear()
+        alive.clear()
+        count_flops(step)
+        assert max(alive) == plainly < len(blocks)
 
     def test_the_products_of_all_experts(self):
         R, N, C, E = 5, 7, 8, 3

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from facemogle.training.checkpoint import file_hash, read_tensors
@@ -183,7 +184,10 @@ def open_cache(folder: str | Path, *, verify: bool = False) -> FaceCache:
                 raise ValueError(f"{path}: missing or not as it was written; make the cache again")
             if verify and file_hash(path) != shard["sha256"]:
                 raise ValueError(f"{path}: not as it was written (its hash differs); make the cache again")
-            shards.setdefault(shard["part"], []).append(read_tensors(path))
+            try:
+                shards.setdefault(shard["part"], []).append(read_tensors(path))
+            except SafetensorError as error:
+                raise ValueError(f"{path}: damaged ({error}); make the cache again") from None
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{folder / MANIFEST}: damaged ({error!r})") from None
     return FaceCache(manifest, shards)

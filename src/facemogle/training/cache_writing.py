@@ -21,7 +21,7 @@ from facemogle.training.cache import FORMAT, MANIFEST, NO_MASK, Tensors
 from facemogle.training.checkpoint import file_hash, flush
 
 _PLANES_OF_A_FACE = 14  # about; sets how many faces make a shard
-_FACES_AT_ONCE = 32
+_PIXELS_AT_ONCE = 1 << 19  # of photographs in the encoder
 
 JOURNAL = "journal.jsonl"
 
@@ -52,20 +52,22 @@ class CacheWriter:
     """
 
     def __init__(
-        self, folder: Path, made_of: Mapping[str, Any], *, kind: str, size: int, shard_bytes: int = 1 << 27
+        self, folder: Path, made_of: Mapping[str, Any], *, kind: str, size: int, shard_bytes: int = 1 << 25
     ):
         self.folder, self.kind, self.size, self.shard_bytes = folder, kind, size, shard_bytes
         self.made_of = json.loads(json.dumps({"kind": kind, "size": size, **made_of}))
+        # Shards are ranges of faces, so an unfinished cache goes on with shards of the same size alone.
+        self._begun = self.made_of | {"shard bytes": shard_bytes}
         self.finished = (folder / MANIFEST).is_file()
         self.shards: list[dict[str, Any]] = []
         journal = folder / JOURNAL
         if self.finished:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            self._check(manifest["made_of"])
+            self._check(manifest["made_of"], self.made_of)
             self.shards = manifest["shards"]
         elif journal.is_file():
             rows = _whole_lines(journal)
-            self._check(rows[0] if rows else self.made_of)
+            self._check(rows[0] if rows else self._begun, self._begun)
             for row in rows[1:]:
                 path = folder / row["file"]
                 if not path.is_file() or path.stat().st_size != row["bytes"]:
@@ -115,17 +117,17 @@ class CacheWriter:
         (self.folder / JOURNAL).unlink(missing_ok=True)
         self.finished = True
 
-    def _check(self, made_of: Mapping[str, Any]) -> None:
-        for name in sorted({*made_of, *self.made_of}):
-            if made_of.get(name) != self.made_of.get(name):
+    def _check(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        for name in sorted({*before, *now}):
+            if before.get(name) != now.get(name):
                 raise ValueError(
-                    f"{self.folder}: was begun with {name} {made_of.get(name)!r}, now it is "
-                    f"{self.made_of.get(name)!r}; choose another folder"
+                    f"{self.folder}: was begun with {name} {before.get(name)!r}, now it is "
+                    f"{now.get(name)!r}; choose another folder"
                 )
 
     def _rewrite_journal(self) -> None:
         temporary = self.folder / "journal.tmp"
-        lines = [json.dumps(row) + "\n" for row in (self.made_of, *self.shards)]
+        lines = [json.dumps(row) + "\n" for row in (self._begun, *self.shards)]
         temporary.write_text("".join(lines), encoding="utf-8")
         temporary.replace(self.folder / JOURNAL)
 
@@ -175,9 +177,8 @@ def write_latents(
             known[text] = len(known)
 
     def tensors(faces: Sequence[Face]) -> tuple[Tensors, dict[str, Any]]:
-        parts = [
-            _encoded(faces[i : i + _FACES_AT_ONCE], vae, dtype) for i in range(0, len(faces), _FACES_AT_ONCE)
-        ]
+        at_once = max(1, _PIXELS_AT_ONCE // writer.size**2)
+        parts = [_encoded(faces[i : i + at_once], vae, dtype) for i in range(0, len(faces), at_once)]
         before, plane_of = 0, []
         for part in parts:
             plane_of.append(torch.where(part["plane_of"] >= 0, part["plane_of"] + before, -1))

@@ -24,7 +24,7 @@ from facemogle.training.recipe import GeneratorObjective
 
 _GUIDANCE = 1.0  # what a transformer with guidance embeddings is told in training
 _BINS = 10  # of the times in validation
-_VALIDATED_AT_ONCE = 32
+_VALIDATED_AT_ONCE = 8  # more would need gigabytes with FLUX
 
 Captions = Mapping[str, Tensor]
 

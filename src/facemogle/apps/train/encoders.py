@@ -94,17 +94,15 @@ def flux_encoders(flux: Path, caption_tokens: int, device: str | None) -> Encode
             loaded["clip"] = CLIPTextModel.from_pretrained(flux / "text_encoder", dtype=dtype, **local)
             for encoder in loaded.values():
                 encoder.to(target)
-        tokenizers = [
-            AutoTokenizer.from_pretrained(flux / part, local_files_only=True)
-            for part in ("tokenizer_2", "tokenizer")
-        ]
+            for part in ("tokenizer", "tokenizer_2"):
+                loaded[part] = AutoTokenizer.from_pretrained(flux / part, local_files_only=True)
         parts = [
             encode_captions(
                 texts[i : i + _CAPTIONS_AT_ONCE],
                 text_encoder_2=loaded["t5"],
-                tokenizer_2=tokenizers[0],
+                tokenizer_2=loaded["tokenizer_2"],
                 text_encoder=loaded["clip"],
-                tokenizer=tokenizers[1],
+                tokenizer=loaded["tokenizer"],
                 max_sequence_length=caption_tokens,
             )
             for i in range(0, len(texts), _CAPTIONS_AT_ONCE)

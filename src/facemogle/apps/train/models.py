@@ -203,7 +203,7 @@ def _on_flux(recipe: FluxRecipe, device: torch.device | str) -> GeneratorModel:
     )
     transformer.requires_grad_(False)
     if sizes.start_lora:
-        load_released_lora(transformer, sizes.start_lora)
+        load_released_lora(transformer, sizes.start_lora, dtype=torch.float32)
     else:
         transformer.add_mask_adapters(sizes.lora_rank)
     assert transformer.mask_adapters is not None
