@@ -6,6 +6,7 @@ import os
 import platform
 from pathlib import Path
 
+import against_plain
 import diffusers
 import generation
 import mogle_step
@@ -35,6 +36,7 @@ def main() -> None:
     for title, benchmark in (
         ("loading, generation and memory", generation.rows),
         ("experts and gate", mogle_step.rows),
+        ("everything against the plain equations", against_plain.rows),
         ("samplers", samplers.rows),
         ("obedience to mask and caption", obedience.rows),
         ("parser and attributes", readers.rows),

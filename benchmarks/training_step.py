@@ -42,6 +42,7 @@ GRID, CAPTION_TOKENS, VOCABULARY = 8, 32, 400
 WARM_UP, REPEATS = 3, 9
 KINDS = {
     "matrix products": ("aten::mm", "aten::addmm", "aten::linear"),
+    "convolutions": ("convolution",),
     "attention and MoGLE": ("attention", "aten::bmm", "aten::baddbmm", "softmax"),
     "copies": ("aten::copy_", "aten::cat", "aten::clone", "aten::fill_", "aten::zero_"),
 }
