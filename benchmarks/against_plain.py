@@ -38,9 +38,8 @@ from training_step import kind_of
 from facemogle import FaceMoGLEPipeline, LabelMap
 from facemogle.core.latents import PATCH
 from facemogle.models.dit import FaceMoGLETransformer
-from facemogle.models.mini import SIZE, mini_mogle, mini_text_encoder, mini_transformer
+from facemogle.models.mini import SIZE, mini_mogle, mini_transformer
 from facemogle.models.mogle import MoGLE
-from facemogle.training.generator import GeneratorModel
 from facemogle.training.hardware import count_flops, matrix_peak
 
 CAPTION = "a young woman with brown hair"
@@ -120,17 +119,14 @@ def generator(way: str, pipe: FaceMoGLEPipeline, case: Case) -> Callable[[int], 
         plain = PlainPipeline(pipe, planes_once=way == "plain")
         return lambda steps: plain(prompts, **request, steps=steps)
     size, guidance = request.pop("size"), request.pop("guidance")
-    return lambda steps: (
-        pipe(
-            prompts,
-            height=size,
-            width=size,
-            guidance_scale=guidance,
-            num_inference_steps=steps,
-            output_type="pt",
-            **request,
-        ).images
-    )
+
+    def ours(steps: int) -> Tensor:
+        settings = {"guidance_scale": guidance, "num_inference_steps": steps, "output_type": "pt"}
+        made = pipe(prompts, height=size, width=size, **settings, **request).images
+        assert isinstance(made, Tensor)
+        return made
+
+    return ours
 
 
 def flops_of(make: Callable[[int], Any], steps: int) -> int:
@@ -202,25 +198,23 @@ def measured(case: Case, pipe: FaceMoGLEPipeline, *, rounds: int, every_step: bo
 def training_step(rounds: int) -> list[Row]:
     """Forward and backward of `training_step.py`'s model, 8 faces; gradients are checked to be the same."""
     torch.manual_seed(0)
-    model = GeneratorModel(
-        mini_text_encoder(400), mini_mogle(), mini_transformer(num_single_layers=8, heads=5)
-    )
-    plain_transformer, plain_mogle = PlainTransformer(model.transformer), PlainMoGLE(model.mogle)
+    mogle, transformer = mini_mogle(), mini_transformer(num_single_layers=8, heads=5)
+    plain_transformer, plain_mogle = PlainTransformer(transformer), PlainMoGLE(mogle)
     batch, grid = 8, SIZE // 8 // PATCH
     noisy, target = torch.randn(2, batch, grid**2, 64)
     planes, t = torch.randn(batch, 20, grid**2, 64), torch.rand(batch)
     tokens, pooled = torch.randn(batch, 32, 128), torch.randn(batch, 128)
 
     def step(velocity: Callable[[], Tensor]) -> Tensor:
-        model.transformer.zero_grad(set_to_none=True)
+        transformer.zero_grad(set_to_none=True)
         (velocity() - target).square().mean().backward()
-        gradient = model.transformer.x_embedder.weight.grad
+        gradient = transformer.x_embedder.weight.grad
         assert gradient is not None
         return gradient.clone()
 
     def ours() -> Tensor:
-        context = model.transformer.prepare(tokens, pooled, None, rows=grid, columns=grid, mask=True)
-        return model.transformer(noisy, t, context, model.mogle(planes, noisy, t))
+        context = transformer.prepare(tokens, pooled, None, rows=grid, columns=grid, mask=True)
+        return transformer(noisy, t, context, mogle(planes, noisy, t))
 
     def plain() -> Tensor:
         condition = plain_mogle(planes, noisy, t)
