@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample, interpolate
 
+from facemogle.core import agreement
 from facemogle.core.regions import MIRRORED, NUM_LABELS, REGION_NAMES, region_id
 from facemogle.models.parser_network import ParserNetwork
 from facemogle.training.loop import Draw
@@ -175,31 +177,30 @@ class ParserTask:
 
 
 @torch.no_grad()
-def confusion(model: ParserNetwork, photos_F3HW: Tensor, ids_FHW: Tensor) -> Tensor:
+def confusion(model: ParserNetwork, photos_F3HW: Tensor, ids_FHW: Tensor) -> np.ndarray:
     """How many pixels of true label i were given label j: 19 x 19, over all faces, no mirrored passes."""
-    total = torch.zeros(NUM_LABELS**2, dtype=torch.long)
+    total_KK = np.zeros((NUM_LABELS, NUM_LABELS), dtype=np.int64)
     for photos, ids in zip(photos_F3HW.split(16), ids_FHW.split(16), strict=True):
         logits = model(photos.to(model.device).float() / 127.5 - 1)
         given = interpolate(logits, size=ids.shape[1:], mode="bilinear").argmax(1).cpu()
-        total += torch.bincount((ids.long() * NUM_LABELS + given).flatten(), minlength=NUM_LABELS**2)
-    return total.view(NUM_LABELS, NUM_LABELS)
+        total_KK += agreement.confusion(ids.cpu().numpy(), given.numpy())
+    return total_KK
 
 
-def intersection_over_union(confusion_KK: Tensor) -> dict[str, float]:
+def intersection_over_union(confusion_KK: np.ndarray) -> dict[str, float]:
     """By region, in [0, 1]; regions that are neither there nor given are left out."""
-    hit = confusion_KK.diagonal().double()
-    union = confusion_KK.sum(0) + confusion_KK.sum(1) - hit
-    return {name: float(h / u) for name, h, u in zip(REGION_NAMES, hit, union, strict=True) if u}
+    iou_K = agreement.iou_of_labels(confusion_KK)
+    return {name: float(iou) for name, iou in zip(REGION_NAMES, iou_K, strict=True) if not np.isnan(iou)}
 
 
-def summary(confusion_KK: Tensor) -> dict[str, float]:
+def summary(confusion_KK: np.ndarray) -> dict[str, float]:
     """`miou` over all regions, `miou_common` without the four rare ones, `pixel_accuracy`; in [0, 1]."""
     by_region = intersection_over_union(confusion_KK)
     common = [value for name, value in by_region.items() if name not in RARE]
     return {
         "miou": sum(by_region.values()) / len(by_region),
         "miou_common": sum(common) / len(common),
-        "pixel_accuracy": float(confusion_KK.diagonal().sum() / confusion_KK.sum()),
+        "pixel_accuracy": agreement.pixel_accuracy(confusion_KK),
     }
 
 

@@ -1,0 +1,1 @@
+"""Measures of generated faces: distances of feature sets, intervals, and the networks that give features."""
