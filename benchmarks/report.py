@@ -9,6 +9,7 @@ from pathlib import Path
 import against_plain
 import diffusers
 import generation
+import lossy
 import mogle_step
 import obedience
 import readers
@@ -37,6 +38,7 @@ def main() -> None:
         ("loading, generation and memory", generation.rows),
         ("experts and gate", mogle_step.rows),
         ("everything against the plain equations", against_plain.rows),
+        ("faster but inexact", lossy.rows),
         ("samplers", samplers.rows),
         ("obedience to mask and caption", obedience.rows),
         ("parser and attributes", readers.rows),
