@@ -61,7 +61,7 @@ def test_what_is_there_opens_and_what_is_not_says_where_it_should_be(squeezenet:
     assert available(nothing) == {"judge"}
     assert available(squeezenet) == {"judge", "squeezenet"}
     with pytest.raises(
-        MissingWeights, match=r"squeezenet needs squeezenet1_0_imagenet\.safetensors in .*nothing"
+        MissingWeights, match=r"through squeezenet needs squeezenet1_0_imagenet\.safetensors in .*nothing"
     ):
         open_features("squeezenet", weights=nothing)
     with pytest.raises(ValueError, match=r"unknown features 'sqeezenet'.*did you mean 'squeezenet'"):

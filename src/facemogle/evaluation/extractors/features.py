@@ -13,12 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 from facemogle.core.photo import read_photo
+from facemogle.evaluation.extractors.inception import Inception, resized_as_tensorflow, resized_cleanly
 from facemogle.evaluation.extractors.weights import find
 from facemogle.models.attributes import SIZE as JUDGE_SIZE
 from facemogle.models.attributes import AttributePredictor
 from facemogle.models.squeezenet import SqueezeNetFeatures
 
-FEATURES = ("squeezenet", "judge")
+FEATURES = ("inception", "inception-clean", "squeezenet", "judge")
+_INCEPTION_RESIZED = {"inception": resized_as_tensorflow, "inception-clean": resized_cleanly}
 _SQUEEZENET_SIZE = 227
 """Pixels of a side of what SqueezeNet learnt from."""
 _LEVEL = 64
@@ -66,10 +68,18 @@ class NetworkFeatures:
 def open_features(name: str, *, weights: Path, device: str | torch.device = "cpu") -> Extractor:
     """One of FEATURES, in float32 on any torch device.
 
+    inception: FID's Inception v3, 2048 numbers; pictures resized as TensorFlow 1 did, as torch-fidelity and
+    torchmetrics keep it. inception-clean: the same resized as clean-fid does.
     squeezenet: SqueezeNet v1.0's last layer before its classifier, ImageNet weights, 512 numbers.
     judge: the same layer of the embedded judge of attributes, so it knows faces; always there.
     Raises MissingWeights, and ValueError for an unknown name or a file of other weights.
     """
+    if name in _INCEPTION_RESIZED:
+        network = Inception()
+        network.load(find(name, weights))
+        return NetworkFeatures(
+            name, network.to(device).eval(), pixels=_INCEPTION_RESIZED[name], device=device
+        )
     if name == "squeezenet":
         network = SqueezeNetFeatures(stages=(9,))
         network.load(find(name, weights))
