@@ -19,6 +19,7 @@ from facemogle.core.latents import start_noise, unpack
 from facemogle.core.regions import REGION_NAMES
 from facemogle.models.autoencoder import decode, encode_planes
 from facemogle.models.dit import FaceMoGLETransformer
+from facemogle.models.mini import mini_injection
 from facemogle.models.mogle import MoGLE
 from facemogle.models.text import encode_captions
 
@@ -319,6 +320,21 @@ def test_errors_name_the_value(tiny_pipe, request_, message):
         tiny_pipe(**request_)
 
 
+class TestMaskReuse:
+    def test_kept_for_one_step_is_exact_and_for_more_nearly_so(self, own_pipe):
+        own_pipe.transformer.register_to_config(mask_attention="self")
+        request = {"mask": face(), "num_inference_steps": 4}
+        made, pair = (latents_of(own_pipe, **request, mask_reuse=kept) for kept in (1, 2))
+        assert not torch.equal(pair, made)
+        close(pair, made, 0.2 * float(made.abs().mean()))
+        window = request | {"mask_window": (0.7, 0.0)}  # the mask comes in between two renewals
+        assert differ(latents_of(own_pipe, **window, mask_reuse=3), pair)
+
+    def test_needs_a_mask_that_attends_to_itself(self, tiny_pipe):
+        with pytest.raises(ValueError, match="mask_reuse is 2, must be 1 for a model whose mask_attention"):
+            latents_of(tiny_pipe, mask=face(), mask_reuse=2)
+
+
 class TestLoading:
     def test_saved_and_loaded_pictures_are_the_same(self, own_pipe, tmp_path):
         own_pipe.save_pretrained(tmp_path)
@@ -339,6 +355,21 @@ class TestLoading:
         loaded = FaceMoGLEPipeline.from_pretrained(tiny_mini, mogle=mogle)
         assert loaded.mogle is mogle
         assert differ(latents_of(loaded, mask=face()), latents_of(own_pipe, mask=face()))
+
+    @pytest.mark.parametrize("kind", ["concat", "spade"])
+    def test_a_baseline_in_the_mixtures_place(self, own_pipe, tmp_path, kind):
+        torch.manual_seed(0)
+        own_pipe.register_modules(mogle=mini_injection(kind, own_pipe.transformer))
+        for parameter in own_pipe.mogle.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+        made = latents_of(own_pipe, mask=face())
+        assert differ(made, latents_of(own_pipe, mask=face(hat=True)))
+        both = latents_of(own_pipe, [CAPTION, ""], mask=[face(), None], seed=[1, 2])
+        close(both[:1], made)
+        with pytest.raises(ValueError, match="act on mask tokens"):
+            latents_of(own_pipe, mask=face(), mask_strength=0.5)
+        own_pipe.save_pretrained(tmp_path)
+        close(latents_of(FaceMoGLEPipeline.from_pretrained(tmp_path), mask=face()), made)
 
     @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
     def test_other_precisions(self, own_pipe, tiny_mini, dtype):

@@ -24,8 +24,10 @@ from facemogle.core.latents import PATCH, start_noise, unpack
 from facemogle.core.request import as_batch, check_request, mask_weights
 from facemogle.models.autoencoder import decode, downscale, encode_planes, latent_channels
 from facemogle.models.checkpoints import load_released_lora, load_released_mogle
-from facemogle.models.dit import FaceMoGLETransformer, RequestContext
+from facemogle.models.dit import FaceMoGLETransformer
+from facemogle.models.injection import MaskInjection
 from facemogle.models.mogle import MoGLE
+from facemogle.models.streams import MaskMemory, RequestContext
 from facemogle.models.text import encode_captions
 from facemogle.models.tokenizer import truncated_words, unknown_words
 
@@ -82,7 +84,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         text_encoder_2: T5EncoderModel,
         tokenizer_2: PreTrainedTokenizerBase,
         transformer: FaceMoGLETransformer,
-        mogle: MoGLE,
+        mogle: MoGLE | MaskInjection,
         scheduler: SchedulerMixin,
         text_encoder: CLIPTextModel | None = None,
         tokenizer: PreTrainedTokenizerBase | None = None,
@@ -159,6 +161,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         mask_strength: float = 1.0,
         region_strength: Mapping[str, float] | None = None,
         mask_window: tuple[float, float] | None = None,
+        mask_reuse: int = 1,
         latents: Tensor | None = None,
         max_sequence_length: int = 512,
         output_type: Literal["pil", "pt", "latent"] = "pil",
@@ -172,6 +175,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         mask_strength: factor >= 0 on the attention between mask tokens and all others.
         region_strength: the same per region name, weighted by the region's share of each mask token.
         mask_window: (t_high, t_low), the times in [0, 1] (1 is noise) between which the mask acts.
+        mask_reuse: steps for which the mask stream is kept, where it attends to itself alone (`models.dit`);
+        above 1 that is faster and only nearly the same picture.
         latents: packed start noise B x N x 64 in place of the seeds'.
         callback_on_step_end: called as (pipeline, step, timestep, {"latents": ...}); may return new latents.
 
@@ -182,7 +187,15 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         height, width = size if height is None else height, size if width is None else width
         steps = self.config["default_steps"] if num_inference_steps is None else num_inference_steps
         guidance = self.config["default_guidance"] if guidance_scale is None else guidance_scale
-        counts = {"num_inference_steps": steps, "max_sequence_length": max_sequence_length}
+        counts = {
+            "num_inference_steps": steps,
+            "max_sequence_length": max_sequence_length,
+            "mask_reuse": mask_reuse,
+        }
+        if mask_reuse > 1 and self.transformer.config["mask_attention"] != "self":
+            raise ValueError(
+                f"mask_reuse is {mask_reuse}, must be 1 for a model whose mask_attention is 'joint'"
+            )
         multiple = downscale(self.vae) * PATCH
         check_request(
             height=height,
@@ -214,13 +227,16 @@ class FaceMoGLEPipeline(DiffusionPipeline):
 
         self._set_timesteps(steps, rows * columns, device)
         gates: list[Tensor] = []
+        memories: dict[int, MaskMemory] = {}
         timesteps: Tensor = self.scheduler.timesteps
         with self.progress_bar(total=len(timesteps)) as progress:  # pyright: ignore[reportCallIssue]
             for index, timestep in enumerate(timesteps):
                 # Not the timestep, which UniPC cuts to whole thousandths; shifts round up.
                 t = min(1.0, float(self.scheduler.sigmas[index]))
                 acts = mask_window is None or mask_window[1] <= t <= mask_window[0]
-                velocity, gate_BNR = self._velocity(branches, x_BNC, t, acts, dtype)
+                if index % mask_reuse == 0:
+                    memories = {}
+                velocity, gate_BNR = self._velocity(branches, x_BNC, t, acts, dtype, memories)
                 x_BNC: Tensor = self.scheduler.step(velocity, timestep, x_BNC, return_dict=False)[0]
                 if return_gates:
                     gates.append(gate_BNR)
@@ -299,14 +315,20 @@ class FaceMoGLEPipeline(DiffusionPipeline):
                 [m for m in label_maps if m is not None], height=height, width=width
             )
             plane_MRNC = encode_planes(self.vae, planes.to(device), present.to(device)).to(dtype)
-            expert_MRNC = self.mogle.experts(plane_MRNC)
             images = [image for image, _, _ in masked]
             which = [owners.index(image) for image in images]
             weight_KN = None if weight_BN is None else weight_BN[images].to(device, dtype)
-            row_K, velocity_weight_K, context = prepared(masked, mask=True, mask_weight_BN=weight_KN)
-            branches.append(
-                _Branch(row_K, velocity_weight_K, context, expert_MRNC[which], plane_MRNC[which, 0])
-            )
+            if isinstance(self.mogle, MoGLE):
+                row_K, share_K, context = prepared(masked, mask=True, mask_weight_BN=weight_KN)
+                expert_KRNC = self.mogle.experts(plane_MRNC)[which]
+                branches.append(_Branch(row_K, share_K, context, expert_KRNC, plane_MRNC[which, 0]))
+            else:
+                if weight_KN is not None:
+                    raise ValueError(
+                        "mask_strength and region_strength act on mask tokens, this model's mask has none"
+                    )
+                row_K, share_K, context = prepared(masked, mask=False)
+                branches.append(_Branch(row_K, share_K, self.mogle.inject(context, plane_MRNC[which])))
         if plain:
             branches.append(_Branch(*prepared(plain, mask=False)))
         return branches
@@ -342,23 +364,37 @@ class FaceMoGLEPipeline(DiffusionPipeline):
     # -- every step ------------------------------------------------------------------------------------------
 
     def _velocity(
-        self, branches: list[_Branch], x_BNC: Tensor, t: float, mask_acts: bool, dtype: torch.dtype
+        self,
+        branches: list[_Branch],
+        x_BNC: Tensor,
+        t: float,
+        mask_acts: bool,
+        dtype: torch.dtype,
+        memories: dict[int, MaskMemory],
     ) -> tuple[Tensor, Tensor]:
-        """Guided velocity of the batch, and gate weights B x N x R of its rows with a mask."""
+        """Guided velocity of the batch, and gate weights B x N x R of its rows with a mask.
+
+        memories: by branch, mask streams that are still good, where they attend to themselves alone.
+        """
         velocity = torch.zeros_like(x_BNC)
         gate_BNR = x_BNC.new_zeros(*x_BNC.shape[:2], self.mogle.num_regions)
-        for branch in branches:
+        for number, branch in enumerate(branches):
             x_KNC = x_BNC[branch.row_K].to(dtype)
             t_K = torch.full((len(x_KNC),), t, device=x_BNC.device, dtype=torch.float32)
             context, condition = branch.context, None
-            if branch.expert_KRNC is not None and branch.global_KNC is not None:
-                if mask_acts:
-                    gate_KNR = self.mogle.gate(branch.global_KNC, x_KNC, t_K)
-                    condition = self.mogle.mix(branch.expert_KRNC, gate_KNR)
-                    gate_BNR[branch.row_K] = gate_KNR.float()
-                else:
-                    context = context.without_mask()
-            made = self.transformer(x_KNC, t_K, context, condition).float()
+            if not mask_acts:
+                context = context.without_mask()
+            elif branch.expert_KRNC is not None and branch.global_KNC is not None:
+                assert isinstance(self.mogle, MoGLE)
+                gate_KNR = self.mogle.gate(branch.global_KNC, x_KNC, t_K)
+                gate_BNR[branch.row_K] = gate_KNR.float()
+                condition = self.mogle.mix(branch.expert_KRNC, gate_KNR)
+                if self.transformer.config["mask_attention"] == "self":
+                    if number not in memories:
+                        memories[number] = self.transformer.remember(condition, context)
+                    condition = None
+            memory = memories.get(number) if mask_acts else None
+            made = self.transformer(x_KNC, t_K, context, condition, memory).float()
             velocity.index_add_(0, branch.row_K, made * branch.weight_K[:, None, None])
         return velocity, gate_BNR
 

@@ -15,9 +15,11 @@ from PIL import Image
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from facemogle import LabelMap
+from facemogle import FaceMoGLEPipeline, LabelMap
 from facemogle.apps import cli
 from facemogle.data.layouts import FaceRecord
+from facemogle.models.injection import MaskInjection
+from facemogle.models.mogle import MoGLE
 from facemogle.training.checkpoint import newest_checkpoint
 
 
@@ -193,6 +195,20 @@ class TestRecipe:
         assert newest_checkpoint(tmp_path / "run") is not None
         message = error(path, "--out", tmp_path / "other", "--set", "model.autoencoder=mini")
         assert "was made with another autoencoder than" in message
+
+    @pytest.mark.parametrize("kind", ["spade", "plane_mean"])
+    def test_another_way_for_masks_into_a_trained_model(self, recipe, tiny_mini, tmp_path, kind):
+        changes = ("model.fresh_mask=true", f"model.variant={kind}", "model.mask_attention=self")
+        run(recipe, "--out", tmp_path / "run", "--steps", 2, *(f"--set={change}" for change in changes))
+        export = ["export", str(tmp_path / "run"), "--out", str(tmp_path / "model")]
+        assert CliRunner().invoke(cli.app, export).exit_code == 0
+        pipe = FaceMoGLEPipeline.from_pretrained(tmp_path / "model")
+        assert isinstance(pipe.mogle, MaskInjection if kind == "spade" else MoGLE)
+        assert pipe.transformer.config["mask_attention"] == "self"
+        start = FaceMoGLEPipeline.from_pretrained(tiny_mini)
+        told = start.transformer.transformer_blocks[0].attn.to_q.weight
+        learned = pipe.transformer.transformer_blocks[0].attn.to_q.weight
+        assert 0 < (told - learned).abs().max() < 0.1  # the rest went on from the start
 
 
 class TestErrors:

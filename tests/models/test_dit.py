@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.nn.functional import gelu, scaled_dot_product_attention, silu
 
 from facemogle.core.latents import position_ids
-from facemogle.models.dit import FaceMoGLETransformer, RequestContext, _attention_by_products, _rotated
+from facemogle.models.dit import FaceMoGLETransformer
+from facemogle.models.streams import RequestContext, _attention_by_products
+from facemogle.models.streams import rotated as turned
 
 B, L, ROWS, COLUMNS, D, HEADS = 2, 5, 3, 2, 32, 2
 N = ROWS * COLUMNS
@@ -79,6 +81,7 @@ class Slow:
 
     def __init__(self, model: FaceMoGLETransformer):
         self.state, self.model = model.state_dict(), model
+        self.alone = model.config["mask_attention"] == "self"
 
     def linear(self, path: str, x: Tensor, stream: str = "image") -> Tensor:
         weight, key = self.state[f"{path}.weight"], path.replace(".", "/")
@@ -124,7 +127,7 @@ class Slow:
             paths = [f"{block}.attn.{own[part]}" for part in ("q", "k", "v")]
             norms = [f"{block}.attn.{own[part]}" for part in ("nq", "nk")]
             heads[stream] = self.heads(norm(x) * (1 + scale) + shift, paths, norms, ids[stream], stream)
-        attended, result = attention(heads, bias), {}
+        attended, result = attention(heads, bias, alone=self.alone), {}
         for stream, x in streams.items():
             own = text_names if stream == "text" else names
             _, _, gate, shift, scale, mlp_gate = modulation[stream]
@@ -146,7 +149,7 @@ class Slow:
             paths = [f"{block}.attn.{name}" for name in ("to_q", "to_k", "to_v")]
             norms = [f"{block}.attn.{name}" for name in ("norm_q", "norm_k")]
             heads[stream] = self.heads(normed[stream], paths, norms, ids[stream], stream)
-        attended, result = attention(heads, bias), {}
+        attended, result = attention(heads, bias, alone=self.alone), {}
         for stream, x in streams.items():
             hidden = gelu(self.linear(f"{block}.proj_mlp", normed[stream], stream), approximate="tanh")
             made = self.linear(f"{block}.proj_out", torch.cat([attended[stream], hidden], -1), stream)
@@ -191,14 +194,21 @@ def rotated(x: Tensor, ids: Tensor) -> Tensor:
     return out
 
 
-def attention(heads: dict[str, list[Tensor]], weight: Tensor | None) -> dict[str, Tensor]:
-    """Every query of every stream over the keys of all; the mask's weight as a factor on exp(score)."""
+def attention(
+    heads: dict[str, list[Tensor]], weight: Tensor | None, *, alone: bool = False
+) -> dict[str, Tensor]:
+    """Every query of every stream over the keys of all; the mask's weight as a factor on exp(score).
+
+    alone: the mask's queries see the mask's keys only.
+    """
     attended = {}
     for mine, (q, _, v) in heads.items():
         out = torch.zeros_like(v)
         for n, h in product(range(len(q)), range(HEADS)):
             factors, values = [], []
             for theirs, (_, k, other_v) in heads.items():
+                if alone and mine == "mask" and theirs != "mask":
+                    continue
                 factor = (k[:, h] @ q[n, h] / math.sqrt(q.shape[-1])).exp()
                 if weight is not None and (mine == "mask") != (theirs == "mask"):
                     factor = factor * (weight[n] if mine == "mask" else weight)
@@ -286,6 +296,52 @@ class TestMaskStream:
             model(LATENTS, T, prepared(model, mask=False), CONDITION)
 
 
+class TestMaskThatAttendsToItself:
+    @pytest.fixture
+    def alone(self, guided) -> FaceMoGLETransformer:
+        settings: dict[str, Any] = {"guidance_embeds": guided, "mask_lora_rank": 3, "mask_attention": "self"}
+        return randomised(FaceMoGLETransformer(**SIZES, **settings))
+
+    @pytest.mark.parametrize("weight", [None, MASK_WEIGHT], ids=["plain", "weighted"])
+    def test_equals_the_method_written_out(self, alone, weight):
+        with torch.no_grad():
+            ours = alone(LATENTS, T, prepared(alone, weight=weight), CONDITION)
+            for b in range(B):
+                close(ours[b], Slow(alone)(b, mask=True, weight=weight))
+
+    def test_what_is_remembered_holds_at_other_times_and_latents(self, alone):
+        with torch.no_grad():
+            context = prepared(alone)
+            memory = alone.remember(CONDITION, context)
+            for latents, t in ((LATENTS, T), (LATENTS.flip(0), 1 - T)):
+                expected = alone(latents, t, context, CONDITION)
+                close(alone(latents, t, context, memory=memory), expected, 1e-12)
+
+    def test_is_not_the_joint_one_which_cannot_be_remembered(self, alone, model):
+        model.load_state_dict(alone.state_dict())
+        with torch.no_grad():
+            joint = model(LATENTS, T, prepared(model), CONDITION)
+            assert not torch.allclose(alone(LATENTS, T, prepared(alone), CONDITION), joint, atol=1e-3)
+        with pytest.raises(ValueError, match="mask_attention is 'joint', must be 'self'"):
+            model.remember(CONDITION, prepared(model))
+
+    def test_checkpointing_changes_no_gradient(self, alone):
+        def gradients() -> dict[str, Tensor]:
+            alone.zero_grad()
+            alone(LATENTS, T, prepared(alone), CONDITION).square().mean().backward()
+            return {n: p.grad.clone() for n, p in alone.named_parameters() if p.grad is not None}
+
+        expected = gradients()
+        assert any("mask_adapters" in name and gradient.any() for name, gradient in expected.items())
+        alone.enable_gradient_checkpointing()
+        for name, gradient in gradients().items():
+            close(gradient, expected[name], 1e-12)
+
+    def test_other_words_are_refused(self):
+        with pytest.raises(ValueError, match="mask_attention is 'none', must be 'joint' or 'self'"):
+            FaceMoGLETransformer(**SIZES, mask_attention="none")  # pyright: ignore[reportArgumentType]
+
+
 def test_gradient_checkpointing_changes_no_gradient(model):
     def loss_and_gradients() -> tuple[Tensor, dict[str, Tensor]]:
         model.zero_grad()
@@ -349,8 +405,8 @@ class TestFasterForms:
         rotary_T1P2 = torch.stack([angle_TP.cos(), angle_TP.sin()], dim=-1)[:, None]
         tables: Any = tuple(table.repeat_interleave(2, dim=1) for table in (angle_TP.cos(), angle_TP.sin()))
         expected = apply_rotary_emb(x_BTHW, tables, sequence_dim=1)
-        compiled = torch.compile(_rotated, backend="eager", fullgraph=True)
-        for rotate in (_rotated, compiled):
+        compiled = torch.compile(turned, backend="eager", fullgraph=True)
+        for rotate in (turned, compiled):
             torch.testing.assert_close(rotate(x_BTHW, rotary_T1P2), expected, atol=1e-6, rtol=0)
 
     @pytest.mark.parametrize("biased", [False, True])

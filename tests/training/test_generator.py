@@ -7,6 +7,7 @@ import torch
 from transformers import T5Config, T5EncoderModel
 
 from facemogle.models.dit import FaceMoGLETransformer
+from facemogle.models.mini import mini_injection
 from facemogle.models.mogle import MoGLE
 from facemogle.training.generator import GeneratorModel, GeneratorTask
 from facemogle.training.loop import Draw
@@ -190,6 +191,25 @@ class TestLoss:
             optimizer.zero_grad()
         assert untouched == []
         assert losses[-1] < 0.05 * losses[0]
+
+
+@pytest.mark.parametrize("kind", ["concat", "spade"])
+def test_a_baseline_learns_from_masks_and_leaves_faces_without_them_alone(make_latents, kind):
+    subject = task(make_latents(), masked_share=1.0)
+    model = subject.model
+    model.mogle = mini_injection(kind, model.transformer)
+    torch.nn.init.normal_(model.mogle.planes_in.weight)
+    optimizer = torch.optim.AdamW(model.mogle.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(60):
+        losses.append(subject.loss(Draw(0, 0, 4))["loss"])
+        losses[-1].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert losses[-1] < 0.9 * losses[0]
+    unmasked = GeneratorObjective(masked_share=0.0)
+    GeneratorTask(model, make_latents(), objective=unmasked).loss(Draw(0, 0, 4))["loss"].backward()
+    assert all(parameter.grad is None or not parameter.grad.any() for parameter in model.mogle.parameters())
 
 
 class TestFrozenBase:

@@ -2,10 +2,20 @@
 
 import math
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from facemogle.training.recipe import FluxRecipe, GeneratorRecipe, Schedule, read_recipe, recipe_from
+from facemogle.models.injection import Injection
+from facemogle.models.mogle import Variant
+from facemogle.training.recipe import (
+    FluxRecipe,
+    GeneratorRecipe,
+    MaskVariant,
+    Schedule,
+    read_recipe,
+    recipe_from,
+)
 
 SMALL = """
 kind = "generator"
@@ -66,6 +76,22 @@ def test_a_frozen_base_cannot_learn_without_masks():
         ValueError, match=r"mask_drop is 0\.1, must be 0\.0: adapters act on mask tokens alone"
     ):
         recipe_from(flux | {"objective": {"mask_drop": 0.1}})
+
+
+def test_how_a_mask_is_read_may_change_with_fresh_weights_only(tmp_path):
+    path = written(tmp_path)
+    fresh = ["model.start=mini", "model.fresh_mask=true", "model.variant=spade"]
+    recipe = read_recipe(path, fresh)
+    assert isinstance(recipe, GeneratorRecipe)
+    assert recipe.model.variant == "spade"
+    with pytest.raises(ValueError, match="variant is 'spade': with a start, whose own counts"):
+        read_recipe(path, ["model.start=mini", "model.variant=spade"])
+    with pytest.raises(ValueError, match="fresh_mask is true, must be false without a start"):
+        read_recipe(path, ["model.fresh_mask=true"])
+
+
+def test_variants_of_a_recipe_are_those_of_the_models():
+    assert get_args(MaskVariant) == get_args(Variant) + get_args(Injection)
 
 
 def test_identity_leaves_out_how_a_run_is_watched_and_divided(tmp_path):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, Literal, cast, get_args
 
 import torch
 from diffusers import FluxTransformer2DModel, ModelMixin  # noqa: F401 - diffusers looks here for how to load us
@@ -22,33 +22,24 @@ from diffusers.models.transformers.transformer_flux import (
 )
 from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention, silu
+from torch.nn.functional import pad, silu
 
 from facemogle.core.latents import position_ids
 from facemogle.models.lora import MaskAdapters
+from facemogle.models.streams import (
+    KeysAndValues,
+    MaskMemory,
+    RequestContext,
+    added,
+    attention,
+    attention_bias,
+    modulated,
+    normed,
+)
 
+MaskAttention = Literal["joint", "self"]
 _DOUBLE_ADAPTED = ("norm1.linear", "attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "ff.net.2")
 _SINGLE_ADAPTED = ("norm.linear", "attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp", "proj_out")
-
-
-@dataclass(frozen=True)
-class RequestContext:
-    """All that a request feeds the transformer and that no step changes."""
-
-    text_BLD: Tensor
-    pooled_BP: Tensor
-    guidance_B: Tensor | None
-    rotary_T1P2: Tensor
-    num_mask_tokens: int = 0
-    mask_modulation: dict[str, Tensor] | None = None
-    attention_bias: Tensor | None = None
-
-    def without_mask(self) -> RequestContext:
-        """The same request with the mask stream left out."""
-        rotary_T1P2 = self.rotary_T1P2[: len(self.rotary_T1P2) - self.num_mask_tokens]
-        return replace(
-            self, rotary_T1P2=rotary_T1P2, num_mask_tokens=0, mask_modulation=None, attention_bias=None
-        )
 
 
 class FaceMoGLETransformer(FluxTransformer2DModel):
@@ -57,6 +48,9 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
     Mask tokens share the position ids of their image tokens, are modulated with time 0, and pass through
     every layer in the same matrix product as the image tokens. Without a mask and adapters this is FLUX
     itself. `mask_lora_rank` 0 means no adapters.
+
+    mask_attention: "joint", all streams attend to each other, as in the paper; "self", mask tokens attend to
+    mask tokens alone, so that they cost nothing in steps that keep their keys and values (`remember`).
     """
 
     @register_to_config
@@ -74,6 +68,7 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         guidance_embeds: bool = False,
         axes_dims_rope: tuple[int, int, int] = (16, 56, 56),
         mask_lora_rank: int = 0,
+        mask_attention: MaskAttention = "joint",
     ):
         super().__init__(
             patch_size=patch_size,
@@ -88,6 +83,8 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
             guidance_embeds=guidance_embeds,
             axes_dims_rope=axes_dims_rope,
         )
+        if mask_attention not in get_args(MaskAttention):
+            raise ValueError(f"mask_attention is {mask_attention!r}, must be 'joint' or 'self'")
         self.mask_adapters: MaskAdapters | None = None
         if mask_lora_rank:
             self.add_mask_adapters(mask_lora_rank)
@@ -151,33 +148,76 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
                 modulation[path] = self.get_submodule(path)(emb_BD) + self._adapter(path, emb_BD)
         bias = None
         if mask_weight_BN is not None:
-            bias = _attention_bias(mask_weight_BN.log(), num_other=text_ids.shape[0] + len(ids))
+            num_other = text_ids.shape[0] + len(ids)
+            bias = attention_bias(mask_weight_BN.log(), num_other=num_other)
+            if self.config["mask_attention"] == "self":
+                bias = bias[:, :, :num_other]
         return replace(context, num_mask_tokens=len(ids), mask_modulation=modulation, attention_bias=bias)
 
     # -- every step ------------------------------------------------------------------------------------------
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride] - conditions come prepared, see above
-        self, latents_BNC: Tensor, t_B: Tensor, context: RequestContext, condition_BNC: Tensor | None = None
+        self,
+        latents_BNC: Tensor,
+        t_B: Tensor,
+        context: RequestContext,
+        condition_BNC: Tensor | None = None,
+        memory: MaskMemory | None = None,
     ) -> Tensor:
         """Velocity B x N x C of packed latents at t in [0, 1]; condition_BNC are the mask tokens, if any.
 
-        ValueError if condition tokens are given without, or missing with, a context prepared for a mask.
+        memory: what `remember` made of them, in their place. ValueError if condition tokens are given
+        without, or missing with, a context prepared for a mask.
         """
-        if (condition_BNC is None) != (context.num_mask_tokens == 0):
+        if (condition_BNC is None and memory is None) != (context.num_mask_tokens == 0):
             raise ValueError("condition tokens and a context prepared with mask=True go together")
+        if condition_BNC is not None and self.config["mask_attention"] == "self":
+            memory, condition_BNC = self.remember(condition_BNC, context), None
+        if memory is not None:
+            context = context.remembering()
         num_mask, num_image = context.num_mask_tokens, latents_BNC.shape[1]
         x_BND = latents_BNC if condition_BNC is None else torch.cat([latents_BNC, condition_BNC], dim=1)
         x_BND = self._linear("x_embedder", x_BND, num_mask)
+        if context.image_addend_BND is not None:
+            x_BND = x_BND + context.image_addend_BND
         temb_BD = self._time_embedding(t_B, context, activated=False)
-        emb_BD = silu(temb_BD)
-        text_BLD = context.text_BLD
-        for i in range(len(self.transformer_blocks)):
-            text_BLD, x_BND = self._run(self._double_block, i, text_BLD, x_BND, emb_BD, context)
+        tokens_BTD, _ = self._blocks(context.text_BLD, x_BND, silu(temb_BD), context, memory)
+        num_text = context.text_BLD.shape[1]
+        image_BND = tokens_BTD[:, num_text : num_text + num_image]
+        return self.proj_out(self.norm_out(image_BND, temb_BD))
+
+    def remember(self, condition_BNC: Tensor, context: RequestContext) -> MaskMemory:
+        """Keys and values of mask tokens that attend to themselves alone; ValueError if they do not."""
+        if self.config["mask_attention"] != "self":
+            raise ValueError("mask_attention is 'joint', must be 'self' for mask tokens to be remembered")
+        emb_BD = self._time_embedding(torch.zeros_like(context.pooled_BP[:, 0]), context)
+        x_BMD = self._linear("x_embedder", condition_BNC, context.num_mask_tokens)
+        _, memory = self._blocks(context.text_BLD[:, :0], x_BMD, emb_BD, context.mask_alone())
+        return memory
+
+    def _blocks(
+        self,
+        text_BLD: Tensor,
+        x_BND: Tensor,
+        emb_BD: Tensor,
+        context: RequestContext,
+        memory: MaskMemory | None = None,
+    ) -> tuple[Tensor, MaskMemory]:
+        """All tokens after the last block, and of every block the keys and values of its image-side tokens.
+
+        The latter only of a pass of mask tokens alone: kept, they would undo gradient checkpointing.
+        """
+        made, num_double = [], len(self.transformer_blocks)
+        for i in range(num_double):
+            more = None if memory is None else memory[i]
+            text_BLD, x_BND, own = self._run(self._double_block, i, text_BLD, x_BND, emb_BD, context, more)
+            made.append(own)
         tokens_BTD = torch.cat([text_BLD, x_BND], dim=1)
         for i in range(len(self.single_transformer_blocks)):
-            tokens_BTD = self._run(self._single_block, i, tokens_BTD, emb_BD, context)
-        image_BND = tokens_BTD[:, text_BLD.shape[1] : text_BLD.shape[1] + num_image]
-        return self.proj_out(self.norm_out(image_BND, temb_BD))
+            more = None if memory is None else memory[num_double + i]
+            tokens_BTD, own = self._run(self._single_block, i, tokens_BTD, emb_BD, context, more)
+            made.append(own)
+        return tokens_BTD, tuple(made)
 
     def _time_embedding(self, t_B: Tensor, context: RequestContext, *, activated: bool = True) -> Tensor:
         # The one place that counts time in 0..1000, as FLUX's embeddings expect it.
@@ -207,17 +247,21 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         self, path: str, emb_BD: Tensor, context: RequestContext, num_tokens: int
     ) -> tuple[Tensor, ...]:
         """Shifts, scales and gates, B x G x 1 x D: with t, but with time 0 for the tokens of the mask."""
-        modulation = self.get_submodule(path)(emb_BD)[:, None]
+        num_mask = context.num_mask_tokens
+        parts = []
+        if num_tokens > num_mask:
+            parts.append(self.get_submodule(path)(emb_BD)[:, None])
         if context.mask_modulation is not None:
-            num_mask = context.num_mask_tokens
+            parts.append(context.mask_modulation[path][:, None])
+        if len(parts) > 1:
             # The longest runs that end where the mask's tokens begin: spread over runs, nothing is copied.
             run = math.gcd(num_tokens, num_mask)
-            at_zero = context.mask_modulation[path][:, None]
-            parts = [
-                modulation.expand(-1, (num_tokens - num_mask) // run, -1),
-                at_zero.expand(-1, num_mask // run, -1),
-            ]
-            modulation = torch.cat(parts, dim=1)
+            runs = (num_tokens - num_mask) // run, num_mask // run
+            parts = [part.expand(-1, count, -1) for part, count in zip(parts, runs, strict=True)]
+        modulation = torch.cat(parts, dim=1)
+        if context.image_modulation is not None:
+            added_BND = context.image_modulation[path]
+            modulation = modulation + pad(added_BND, (0, 0, num_tokens - added_BND.shape[1], 0))
         return modulation[:, :, None].split(emb_BD.shape[-1], dim=-1)
 
     def _heads(self, block_path: str, x_BTD: Tensor, num_mask: int) -> list[Tensor]:
@@ -226,11 +270,17 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
             self._linear(f"{block_path}.attn.{name}", x_BTD, num_mask).unflatten(-1, (attn.heads, -1))
             for name in ("to_q", "to_k", "to_v")
         )
-        return [_normed(attn.norm_q, q), _normed(attn.norm_k, k), v]
+        return [normed(attn.norm_q, q), normed(attn.norm_k, k), v]
 
     def _double_block(
-        self, index: int, text_BLD: Tensor, x_BND: Tensor, emb_BD: Tensor, context: RequestContext
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        index: int,
+        text_BLD: Tensor,
+        x_BND: Tensor,
+        emb_BD: Tensor,
+        context: RequestContext,
+        memory: KeysAndValues | None,
+    ) -> tuple[Tensor, Tensor, KeysAndValues | None]:
         path, num_mask = f"transformer_blocks.{index}", context.num_mask_tokens
         block = cast(FluxTransformerBlock, self.transformer_blocks[index])
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = self._modulation(
@@ -239,88 +289,44 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         text_modulation = block.norm1_context.linear(emb_BD)[:, None, None]
         t_shift, t_scale, t_gate, t_mlp_shift, t_mlp_scale, t_mlp_gate = text_modulation.chunk(6, dim=-1)
 
-        attn, text_norm = block.attn, _modulated(block.norm1_context.norm(text_BLD), t_shift, t_scale)
-        heads = self._heads(path, _modulated(block.norm1.norm(x_BND), shift, scale), num_mask)
+        attn, text_norm = block.attn, modulated(block.norm1_context.norm(text_BLD), t_shift, t_scale)
+        heads = self._heads(path, modulated(block.norm1.norm(x_BND), shift, scale), num_mask)
         text_q, text_k, text_v = (
             project(text_norm).unflatten(-1, (attn.heads, -1))
             for project in (attn.add_q_proj, attn.add_k_proj, attn.add_v_proj)
         )
-        text_heads = [_normed(attn.norm_added_q, text_q), _normed(attn.norm_added_k, text_k), text_v]
+        text_heads = [normed(attn.norm_added_q, text_q), normed(attn.norm_added_k, text_k), text_v]
         joint = [torch.cat(pair, dim=1) for pair in zip(text_heads, heads, strict=True)]
-        attended = _attention(joint, context)
+        attended, own = attention(joint, context, memory)
         text_attended, attended = attended[:, : text_BLD.shape[1]], attended[:, text_BLD.shape[1] :]
 
-        x_BND = _added(x_BND, gate, self._linear(f"{path}.attn.to_out.0", attended, num_mask))
-        hidden = block.ff.net[0](_modulated(block.norm2(x_BND), mlp_shift, mlp_scale))
-        x_BND = _added(x_BND, mlp_gate, self._linear(f"{path}.ff.net.2", hidden, num_mask))
+        x_BND = added(x_BND, gate, self._linear(f"{path}.attn.to_out.0", attended, num_mask))
+        hidden = block.ff.net[0](modulated(block.norm2(x_BND), mlp_shift, mlp_scale))
+        x_BND = added(x_BND, mlp_gate, self._linear(f"{path}.ff.net.2", hidden, num_mask))
 
-        text_BLD = _added(text_BLD, t_gate, attn.to_add_out(text_attended))
-        text_hidden = _modulated(block.norm2_context(text_BLD), t_mlp_shift, t_mlp_scale)
-        return _added(text_BLD, t_mlp_gate, block.ff_context(text_hidden)), x_BND
+        text_BLD = added(text_BLD, t_gate, attn.to_add_out(text_attended))
+        text_hidden = modulated(block.norm2_context(text_BLD), t_mlp_shift, t_mlp_scale)
+        text_BLD = added(text_BLD, t_mlp_gate, block.ff_context(text_hidden))
+        return text_BLD, x_BND, _kept(own, context)
 
     def _single_block(
-        self, index: int, tokens_BTD: Tensor, emb_BD: Tensor, context: RequestContext
-    ) -> Tensor:
+        self,
+        index: int,
+        tokens_BTD: Tensor,
+        emb_BD: Tensor,
+        context: RequestContext,
+        memory: KeysAndValues | None,
+    ) -> tuple[Tensor, KeysAndValues | None]:
         path, num_mask = f"single_transformer_blocks.{index}", context.num_mask_tokens
         block = cast(FluxSingleTransformerBlock, self.single_transformer_blocks[index])
         shift, scale, gate = self._modulation(f"{path}.norm.linear", emb_BD, context, tokens_BTD.shape[1])
-        normed = _modulated(block.norm.norm(tokens_BTD), shift, scale)
-        hidden = block.act_mlp(self._linear(f"{path}.proj_mlp", normed, num_mask))
-        attended = _attention(self._heads(path, normed, num_mask), context)
+        normed_BTD = modulated(block.norm.norm(tokens_BTD), shift, scale)
+        hidden = block.act_mlp(self._linear(f"{path}.proj_mlp", normed_BTD, num_mask))
+        attended, own = attention(self._heads(path, normed_BTD, num_mask), context, memory)
         made = self._linear(f"{path}.proj_out", torch.cat([attended, hidden], dim=-1), num_mask)
-        return _added(tokens_BTD, gate, made)
+        return added(tokens_BTD, gate, made), _kept(own, context)
 
 
-def _modulated(normed_BTD: Tensor, shift_BG1D: Tensor, scale_BG1D: Tensor) -> Tensor:
-    """normed (1 + scale) + shift, in the precision of the layer that made these, which the next ones want."""
-    runs = normed_BTD.unflatten(1, (shift_BG1D.shape[1], -1))
-    return torch.addcmul(shift_BG1D, runs, 1 + scale_BG1D).flatten(1, 2).to(shift_BG1D.dtype)
-
-
-def _added(tokens_BTD: Tensor, gate_BG1D: Tensor, made_BTD: Tensor) -> Tensor:
-    """tokens + gate made."""
-    tokens, made = (x.unflatten(1, (gate_BG1D.shape[1], -1)) for x in (tokens_BTD, made_BTD))
-    return torch.addcmul(tokens, gate_BG1D, made).flatten(1, 2)
-
-
-def _normed(norm: nn.Module, x_BTHW: Tensor) -> Tensor:
-    """Heads under their norm, in the precision of its weight: it is slow, and warns, where the two differ."""
-    return norm(x_BTHW.to(cast(Tensor, norm.weight).dtype))
-
-
-def _rotated(x_BTHW: Tensor, rotary_T1P2: Tensor) -> Tensor:
-    """Every two neighbouring features turned by their angle; in float32 at least, as in FLUX."""
-    exact = x_BTHW.to(torch.promote_types(x_BTHW.dtype, torch.float32)).unflatten(-1, (-1, 2))
-    if torch.compiler.is_compiling():  # real numbers are fused, complex ones are not
-        (first, second), (cos, sin) = exact.unbind(-1), rotary_T1P2.unbind(-1)
-        turned = torch.stack([first * cos - second * sin, first * sin + second * cos], dim=-1)
-    else:  # one product, which takes an eighth of the time
-        turned = torch.view_as_real(torch.view_as_complex(exact) * torch.view_as_complex(rotary_T1P2))
-    return turned.flatten(-2)
-
-
-def _attention(heads: list[Tensor], context: RequestContext) -> Tensor:
-    """Joint attention of all streams; q, k and v are B x T x H x W."""
-    q, k, v = heads
-    q, k = (_rotated(x, context.rotary_T1P2).to(v.dtype) for x in (q, k))
-    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
-    if v.requires_grad and v.device.type == "cpu" and v.dtype == torch.bfloat16:
-        out = _attention_by_products(q, k, v, context.attention_bias)
-    else:
-        out = scaled_dot_product_attention(q, k, v, attn_mask=context.attention_bias)
-    return out.transpose(1, 2).flatten(2)
-
-
-def _attention_by_products(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """What PyTorch's attention computes, in a third of its time: on CPUs it is slow to train in bfloat16."""
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
-    return (scores if bias is None else scores + bias).softmax(dim=-1) @ v
-
-
-def _attention_bias(log_weight_BM: Tensor, *, num_other: int) -> Tensor:
-    """B x 1 x T x T: the log weight of a mask token between it and every text or image token, both ways."""
-    B, M = log_weight_BM.shape
-    bias = log_weight_BM.new_zeros(B, 1, num_other + M, num_other + M)
-    bias[:, 0, :num_other, num_other:] = log_weight_BM[:, None, :]
-    bias[:, 0, num_other:, :num_other] = log_weight_BM[:, :, None]
-    return bias
+def _kept(own: KeysAndValues, context: RequestContext) -> KeysAndValues | None:
+    """Of a pass of mask tokens alone, their keys and values."""
+    return own if context.num_mask_tokens == len(context.rotary_T1P2) else None

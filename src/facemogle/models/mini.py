@@ -5,7 +5,8 @@ from __future__ import annotations
 from diffusers import AutoencoderDC
 from transformers import T5Config, T5EncoderModel
 
-from facemogle.models.dit import FaceMoGLETransformer
+from facemogle.models.dit import FaceMoGLETransformer, MaskAttention
+from facemogle.models.injection import Injection, MaskInjection
 from facemogle.models.mogle import MoGLE, Variant
 
 SIZE = 128
@@ -54,6 +55,7 @@ def mini_transformer(
     heads: int = 4,
     head_width: int = 64,
     text_width: int = TEXT_WIDTH,
+    mask_attention: MaskAttention = "joint",
 ) -> FaceMoGLETransformer:
     """Double and single blocks of heads x head_width, which is divisible by 16."""
     return FaceMoGLETransformer(
@@ -65,9 +67,22 @@ def mini_transformer(
         joint_attention_dim=text_width,
         pooled_projection_dim=text_width,
         axes_dims_rope=(head_width // 4, head_width * 3 // 8, head_width * 3 // 8),
+        mask_attention=mask_attention,
     )
 
 
 def mini_mogle(variant: Variant = "full") -> MoGLE:
     """The paper's sizes, over all 20 planes."""
     return MoGLE(channels=4 * LATENT_CHANNELS, variant=variant)
+
+
+def mini_injection(kind: Injection, transformer: FaceMoGLETransformer) -> MaskInjection:
+    """A baseline in MoGLE's place, with as many parameters as `mini_mogle` has."""
+    config = transformer.config
+    return MaskInjection.for_transformer(
+        kind,
+        channels=config["in_channels"],
+        model_width=config["num_attention_heads"] * config["attention_head_dim"],
+        num_layers=config["num_layers"],
+        num_single_layers=config["num_single_layers"],
+    )

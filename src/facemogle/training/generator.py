@@ -15,6 +15,7 @@ from transformers import T5EncoderModel
 
 from facemogle.core.flow import draw_times, noised, velocity_target
 from facemogle.models.dit import FaceMoGLETransformer
+from facemogle.models.injection import MaskInjection
 from facemogle.models.mogle import MoGLE
 from facemogle.models.text import masked_mean
 from facemogle.training.cache import CachedSplit, FaceCache
@@ -36,7 +37,10 @@ class GeneratorModel(nn.Module):
     """
 
     def __init__(
-        self, text_encoder_2: T5EncoderModel | None, mogle: MoGLE, transformer: FaceMoGLETransformer
+        self,
+        text_encoder_2: T5EncoderModel | None,
+        mogle: MoGLE | MaskInjection,
+        transformer: FaceMoGLETransformer,
     ):
         super().__init__()
         self.text_encoder_2, self.mogle, self.transformer = text_encoder_2, mogle, transformer
@@ -77,9 +81,14 @@ class GeneratorModel(nn.Module):
             told,
             rows=rows,
             columns=noisy_BNC.shape[1] // rows,
-            mask=planes_BRNC is not None,
+            mask=planes_BRNC is not None and isinstance(self.mogle, MoGLE),
         )
-        condition = None if planes_BRNC is None else self.mogle(planes_BRNC, noisy_BNC, t_B)
+        condition = None
+        if planes_BRNC is not None:
+            if isinstance(self.mogle, MoGLE):
+                condition = self.mogle(planes_BRNC, noisy_BNC, t_B)
+            else:
+                context = self.mogle.inject(context, planes_BRNC)
         return self.transformer(noisy_BNC, t_B, context, condition)
 
 

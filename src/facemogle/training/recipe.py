@@ -14,7 +14,21 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from facemogle.core.config import changed, from_mapping, to_mapping
-from facemogle.models.mogle import Variant
+from facemogle.models.dit import MaskAttention
+
+MaskVariant = Literal[
+    "full",
+    "global_only",
+    "local_only",
+    "static_gate",
+    "scalar_gate",
+    "expert_mean",
+    "gate_only",
+    "plane_mean",
+    "concat",
+    "spade",
+]
+"""`models.mogle.Variant` and `models.injection.Injection`."""
 
 Share = float
 
@@ -39,8 +53,9 @@ class GeneratorModelSizes:
     """A FLUX transformer with its caption encoder and MoGLE.
 
     start: "" for random weights, "mini" or a pipeline folder to go on from, whose sizes then count.
-    autoencoder: "mini" or a folder, whose latents the cache holds. variant: an ablation of
-    `models.mogle.MoGLE`.
+    autoencoder: "mini" or a folder, whose latents the cache holds. variant: how the mask is read, an ablation
+    of `models.mogle.MoGLE` or a baseline of `models.injection`. mask_attention: of `models.dit`.
+    fresh_mask: with a start, how it read masks is forgotten: MoGLE begins anew, as on FLUX in the paper.
     """
 
     start: str = ""
@@ -51,9 +66,20 @@ class GeneratorModelSizes:
     head_width: int = 64
     text_width: int = 128
     text_layers: int = 2
-    variant: Variant = "full"
+    variant: MaskVariant = "full"
+    mask_attention: MaskAttention = "joint"
+    fresh_mask: bool = False
 
     def __post_init__(self) -> None:
+        if self.fresh_mask and not self.start:
+            raise ValueError("fresh_mask is true, must be false without a start: all weights are fresh then")
+        if self.start and not self.fresh_mask:
+            for name, usual in (("variant", "full"), ("mask_attention", "joint")):
+                if getattr(self, name) != usual:
+                    raise ValueError(
+                        f"{name} is {getattr(self, name)!r}: with a start, whose own counts, it needs "
+                        "fresh_mask = true"
+                    )
         _positive(self, "num_single_layers", "heads", "head_width", "text_width", "text_layers")
         _positive(self, "num_layers", low=0)
         for name, divisor in (("head_width", 16), ("text_width", 32)):

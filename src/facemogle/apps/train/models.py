@@ -16,7 +16,15 @@ from facemogle.apps.train.encoders import weights_hash
 from facemogle.apps.train.options import read_autoencoder, warn
 from facemogle.apps.train.preview import draw_preview, preview_or_warn
 from facemogle.models.checkpoints import load_released_lora, load_released_mogle
-from facemogle.models.mini import mini_autoencoder, mini_mogle, mini_text_encoder, mini_transformer
+from facemogle.models.dit import FaceMoGLETransformer
+from facemogle.models.injection import MaskInjection
+from facemogle.models.mini import (
+    mini_autoencoder,
+    mini_injection,
+    mini_mogle,
+    mini_text_encoder,
+    mini_transformer,
+)
 from facemogle.models.mogle import MoGLE
 from facemogle.pipeline import FaceMoGLEPipeline
 from facemogle.training.autoencoder import AutoencoderTask, standardise
@@ -24,7 +32,7 @@ from facemogle.training.cache import MANIFEST, FaceCache
 from facemogle.training.checkpoint import load_averages, replace_folder
 from facemogle.training.generator import GeneratorModel, GeneratorTask
 from facemogle.training.perceptual import PerceptualDistance
-from facemogle.training.recipe import AutoencoderRecipe, FluxRecipe, GeneratorRecipe, Recipe
+from facemogle.training.recipe import AutoencoderRecipe, FluxRecipe, GeneratorRecipe, MaskVariant, Recipe
 
 if TYPE_CHECKING:
     from facemogle.training.processes import Processes
@@ -85,18 +93,28 @@ def build_model(recipe: Recipe, cache: Path, device: torch.device | str) -> Gene
                 f"model.start {sizes.start}: knows other words than the cache {cache}; make the cache with "
                 f"--model {sizes.start}"
             )
-        return GeneratorModel(pipe.text_encoder_2, pipe.mogle, pipe.transformer).to(device)
-    return GeneratorModel(
-        mini_text_encoder(len(tokenizer), width=sizes.text_width, num_layers=sizes.text_layers),
-        mini_mogle(sizes.variant),
-        mini_transformer(
-            num_layers=sizes.num_layers,
-            num_single_layers=sizes.num_single_layers,
-            heads=sizes.heads,
-            head_width=sizes.head_width,
-            text_width=sizes.text_width,
-        ),
-    ).to(device)
+        mogle = pipe.mogle
+        if sizes.fresh_mask:
+            pipe.transformer.register_to_config(mask_attention=sizes.mask_attention)
+            mogle = _mask_reader(sizes.variant, pipe.transformer)
+        return GeneratorModel(pipe.text_encoder_2, mogle, pipe.transformer).to(device)
+    text_encoder = mini_text_encoder(len(tokenizer), width=sizes.text_width, num_layers=sizes.text_layers)
+    transformer = mini_transformer(
+        num_layers=sizes.num_layers,
+        num_single_layers=sizes.num_single_layers,
+        heads=sizes.heads,
+        head_width=sizes.head_width,
+        text_width=sizes.text_width,
+        mask_attention=sizes.mask_attention,
+    )
+    return GeneratorModel(text_encoder, _mask_reader(sizes.variant, transformer), transformer).to(device)
+
+
+def _mask_reader(variant: MaskVariant, transformer: FaceMoGLETransformer) -> MoGLE | MaskInjection:
+    """Fresh weights for reading masks."""
+    if variant == "concat" or variant == "spade":
+        return mini_injection(variant, transformer)
+    return mini_mogle(variant)
 
 
 def read_tokenizer(cache: Path) -> PreTrainedTokenizerFast:
