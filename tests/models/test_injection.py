@@ -22,7 +22,7 @@ def tiny(kind, *, trained: bool):
         "head_width": 16,
         "text_width": TEXT,
     }
-    transformer = mini_transformer(**sizes).eval()
+    transformer = mini_transformer(**sizes, text_width=TEXT).eval()
     injection = mini_injection(kind, transformer)
     if trained:
         for parameter in injection.parameters():
