@@ -8,14 +8,13 @@ import sys
 import tomllib
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from facemogle import FaceMoGLEPipeline, LabelMap
+from facemogle import FaceMoGLEPipeline
 from facemogle.apps import cli
 from facemogle.data.layouts import FaceRecord
 from facemogle.models.injection import MaskInjection
@@ -34,43 +33,6 @@ def error(*arguments: object) -> str:
     assert result.exit_code == 2, result.output
     assert result.stderr.count("\n") == 1, result.stderr
     return result.stderr
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory) -> Path:
-    """Twelve drawn faces, some of either split: half have a mask, half attributes."""
-    folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
-    (folder / "face").mkdir()
-    (folder / "mask").mkdir()
-    rows, number, wanted = [], 0, {"train": 8, "validation": 4}
-    while any(wanted.values()):
-        number += 1
-        path = folder / "face" / f"{number}.jpg"
-        pixels = np.full((64, 64, 3), rng.integers(60, 200, 3), dtype=np.uint8)
-        pixels[:20] = rng.integers(0, 60, 3)
-        Image.fromarray(pixels).save(path)
-        split = FaceRecord("", path.read_bytes()).split
-        if not wanted.get(split):
-            path.unlink()
-            continue
-        wanted[split] -= 1
-        if wanted[split] % 2:
-            ids = np.ones((64, 64), dtype=np.uint8)
-            ids[:20] = 13
-            LabelMap.from_array(ids).save(folder / "mask" / f"{number}.png")
-        else:
-            attributes = {"gender": "female", "age": 30.0, "glasses": "ReadingGlasses"}
-            rows.append({"image": path.name, "attributes": attributes})
-    (folder / "attributes.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cache(photographs, tiny_mini, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("caches") / "latents"
-    said = run("cache", "--data", photographs, "--model", tiny_mini, "--out", folder, "--captions", 3)
-    assert f"wrote {folder}: 20 rows" in said  # eight faces and their mirror images, four held out
-    return folder
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from facemogle.training.recipe import (
     recipe_from,
 )
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = """
 kind = "generator"
 [data]
@@ -119,7 +120,7 @@ class TestSchedule:
 
 
 def test_every_shipped_recipe_is_read():
-    recipes = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+    recipes = [path for path in RECIPES.glob("*.toml") if path.stem != "ablation"]  # that is a plan of many
     assert len(recipes) >= 5
     kinds = {path.stem: read_recipe(path).kind for path in recipes}
     assert kinds["mini"] == kinds["finetune"] == "generator"

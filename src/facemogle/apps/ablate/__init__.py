@@ -1,0 +1,1 @@
+"""`facemogle ablate`: variants of one recipe, trained and measured alike."""

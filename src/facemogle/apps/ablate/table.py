@@ -1,0 +1,210 @@
+"""The table of an ablation: every variant's figures with intervals, as text, as numbers, and as a picture."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean, variance
+from typing import Any
+
+from PIL import Image
+from safetensors import safe_open
+
+from facemogle.apps.ablate.plan import Plan
+from facemogle.apps.sheet import contact_sheet
+from facemogle.apps.train.plot import read_rows
+from facemogle.evaluation.intervals import Figure
+
+HELD_OUT = "held-out loss"
+_LOWER_IS_BETTER = (HELD_OUT, "fid", "kid", "cmmd", "structure", "FID", "KID", "CMMD", "Mask")
+_NO_ORDER = ("novelty",)
+_SHEET_FACES = 8
+
+
+def write_table(plan: Plan, out: Path) -> None:
+    """table.json, table.md and sheet.png in OUT, of all variants that have been measured so far."""
+    reports = {
+        name: found
+        for name in plan.variants
+        if (found := [_report(out, f"{name}-{seed}") for seed in plan.seeds if _is_measured(out, name, seed)])
+    }
+    figures = {name: _figures(found) for name, found in reports.items()}
+    table = {
+        "variants": {
+            name: {
+                "seeds": len(reports[name]),
+                "mask_parameters": reports[name][0]["mask_parameters"],
+                "figures": {metric: asdict(figure) for metric, figure in own.items()},
+            }
+            for name, own in figures.items()
+        },
+        "published": plan.published,
+    }
+    _write(out / "table.json", json.dumps(table, indent=1))
+    _write(out / "table.md", _text(plan, table, figures))
+    sheet, temporary = _sheet(plan, list(figures), out), out / "sheet.tmp"
+    sheet.save(temporary, "PNG")
+    temporary.replace(out / "sheet.png")
+
+
+def order_of(metric: str) -> int:
+    """1 where more is better, -1 where less is, 0 where neither is; by the first part of a metric's name."""
+    first = metric.partition("/")[0]
+    if first in _NO_ORDER:
+        return 0
+    return -1 if first.startswith(_LOWER_IS_BETTER) else 1
+
+
+def combined(figures: Sequence[Figure]) -> Figure:
+    """One figure of several seeds: their mean, and an interval for the faces and the seeds together.
+
+    With one seed the interval is that of the faces alone, and says nothing of how training would vary.
+    """
+    if len(figures) == 1:
+        return figures[0]
+    values = [figure.value for figure in figures]
+    of_faces = fmean(((figure.high - figure.low) / 2) ** 2 for figure in figures)
+    half = math.sqrt((of_faces + 1.96**2 * variance(values)) / len(figures))
+    mean = fmean(values)
+    return Figure(mean, mean - half, mean + half, sum(figure.count for figure in figures))
+
+
+def ranks(values: Mapping[str, float], order: int) -> dict[str, int]:
+    """Place of each, 1 for the best."""
+    ordered = sorted(values, key=lambda name: -order * values[name])
+    return {name: place for place, name in enumerate(ordered, start=1)}
+
+
+def rank_correlation(one: Mapping[str, int], other: Mapping[str, int]) -> float:
+    """Spearman's, over the same names; nan for fewer than two."""
+    n = len(one)
+    if n < 2:
+        return math.nan
+    return 1 - 6 * sum((one[name] - other[name]) ** 2 for name in one) / (n * (n**2 - 1))
+
+
+def _is_measured(out: Path, name: str, seed: int) -> bool:
+    return (out / "evaluations" / f"{name}-{seed}" / "report.json").is_file()
+
+
+def _report(out: Path, run: str) -> dict[str, Any]:
+    report = json.loads((out / "evaluations" / run / "report.json").read_text(encoding="utf-8"))
+    row = read_rows(out / "runs" / run)[-1]
+    losses = {key: row[key] for key in ("validation_mask", "validation_loss") if key in row}
+    return report | {
+        "held_out": next(iter(losses.values()), None),
+        "mask_parameters": _count_parameters(out / "models" / run / "mogle"),
+    }
+
+
+def _count_parameters(folder: Path) -> int:
+    count = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            count += sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
+    return count
+
+
+def _figures(reports: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
+    names = [name for name in reports[0]["figures"] if all(name in report["figures"] for report in reports)]
+    figures = {name: combined([_figure(report["figures"][name]) for report in reports]) for name in names}
+    if all(report["held_out"] is not None for report in reports):
+        held_out = [
+            Figure(report["held_out"], report["held_out"], report["held_out"], 1) for report in reports
+        ]
+        figures = {HELD_OUT: combined(held_out)} | figures
+    return figures
+
+
+def _figure(values: Mapping[str, Any]) -> Figure:
+    return Figure(values["value"], values["low"], values["high"], values["count"])
+
+
+def _text(plan: Plan, table: Mapping[str, Any], figures: Mapping[str, Mapping[str, Figure]]) -> str:
+    metrics = list(dict.fromkeys(metric for own in figures.values() for metric in own))
+    best = {
+        metric: min(
+            _having(figures, metric), key=lambda name: -order_of(metric) * figures[name][metric].value
+        )
+        for metric in metrics
+        if order_of(metric)
+    }
+    heads = [
+        "variant",
+        "parameters for the mask",
+        *(f"{metric} {_ARROWS[order_of(metric)]}" for metric in metrics),
+    ]
+    rows = []
+    for name, own in figures.items():
+        cells = [name, f"{table['variants'][name]['mask_parameters']:,}"]
+        for metric in metrics:
+            cell = _cell(own[metric]) if metric in own else "–"
+            cells.append(f"**{cell}**" if best.get(metric) == name else cell)
+        rows.append(cells)
+    seeds = "one seed" if len(plan.seeds) == 1 else f"seeds {', '.join(map(str, plan.seeds))}"
+    intro = (
+        f"# Ablation, {seeds}\n\nValue and 95 % interval over the faces"
+        f"{'' if len(plan.seeds) == 1 else ' and the seeds'}; ↑ more is better, ↓ less is. Best in bold; "
+        "where intervals overlap, two variants are not told apart.\n\n"
+    )
+    return intro + _table(heads, rows) + _published(plan, figures, metrics)
+
+
+def _published(plan: Plan, figures: Mapping[str, Mapping[str, Figure]], metrics: Sequence[str]) -> str:
+    """Our ranking beside each published metric's, with the correlation of both."""
+    theirs = list(dict.fromkeys(metric for own in plan.published.values() for metric in own))
+    both = [name for name in figures if name in plan.published]
+    ours = [m for m in metrics if order_of(m) and set(both) <= set(_having(figures, m))]
+    if len(both) < 2 or not theirs:
+        return ""
+    places = {m: ranks({name: plan.published[name][m] for name in both}, order_of(m)) for m in theirs}
+    own_places = {m: ranks({name: figures[name][m].value for name in both}, order_of(m)) for m in ours}
+    rows = [
+        [name, *(f"{plan.published[name][m]:g} ({places[m][name]})" for m in theirs)]
+        + [str(own_places[m][name]) for m in ours]
+        for name in both
+    ]
+    text = "\n\n## Beside what was published\n\nPublished value (place), then the place here.\n\n"
+    text += _table(["variant", *(f"published {m}" for m in theirs), *(f"place by {m}" for m in ours)], rows)
+    rows = [[m, *(f"{rank_correlation(own_places[m], places[their]):.2f}" for their in theirs)] for m in ours]
+    text += "\n\nRank correlation (Spearman) of the orders, 1 for the same, -1 for the reverse:\n\n"
+    return text + _table(["place by", *(f"published {m}" for m in theirs)], rows)
+
+
+_ARROWS = {1: "↑", -1: "↓", 0: ""}
+
+
+def _having(figures: Mapping[str, Mapping[str, Figure]], metric: str) -> list[str]:
+    return [name for name, own in figures.items() if metric in own]
+
+
+def _cell(figure: Figure) -> str:
+    if figure.low == figure.high:
+        return f"{figure.value:.4g}"
+    return f"{figure.value:.4g} [{figure.low:.4g}, {figure.high:.4g}]"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
+
+
+def _sheet(plan: Plan, names: Sequence[str], out: Path) -> Image.Image:
+    """The same few requests in all variants: a row for each, a column for each variant."""
+    folders = [out / "evaluations" / f"{name}-{plan.seeds[0]}" / "generated" for name in names]
+    stems = sorted({path.stem for path in folders[0].glob("*.png")})[:_SHEET_FACES]
+    cells = {}
+    for column, folder in enumerate(folders):
+        for row, stem in enumerate(stems):
+            with Image.open(folder / f"{stem}.png") as picture:
+                cells[row, column] = picture.convert("RGB")
+    return contact_sheet(cells, rows=[(stem, None) for stem in stems], captions=names)
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

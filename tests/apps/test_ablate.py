@@ -1,0 +1,118 @@
+"""`facemogle ablate`: plans, the table's arithmetic, and a whole ablation of the smallest parts."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from facemogle.apps.ablate.plan import differences, read_plan
+from facemogle.apps.ablate.table import combined, order_of, rank_correlation, ranks
+from facemogle.evaluation.intervals import Figure
+from facemogle.training.recipe import GeneratorRecipe
+
+SHIPPED = Path(__file__).parents[2] / "recipes" / "ablation.toml"
+RECIPE = """
+kind = "generator"
+[data]
+cache = "cache"
+[schedule]
+steps = 2
+batch_size = 4
+"""
+PLAN = """
+recipe = "small.toml"
+[each]
+model.start = "mini"
+model.fresh_mask = true
+[variants.full]
+[variants.spade]
+model.variant = "spade"
+[evaluation]
+data = "faces"
+"""
+
+
+def written(folder: Path, text: str = PLAN, recipe: str = RECIPE) -> Path:
+    (folder / "small.toml").write_text(recipe)
+    (folder / "plan.toml").write_text(text)
+    return folder / "plan.toml"
+
+
+class TestPlan:
+    def test_the_shipped_one_has_every_variant_of_the_paper_and_both_baselines(self):
+        plan = read_plan(SHIPPED)
+        assert set(plan.published) < set(plan.variants)
+        assert len(plan.variants) == 11
+        recipes = {name: plan.recipe(name, 0, Path("base")) for name in plan.variants}
+        unlike = {path for settings in differences(recipes).values() for path in settings}
+        assert unlike == {"model.variant", "model.mask_attention"}
+        for recipe in recipes.values():
+            assert isinstance(recipe, GeneratorRecipe)
+            assert recipe.model.start == "base"
+            assert recipe.model.fresh_mask
+        start = plan.start_recipe()
+        assert isinstance(start, GeneratorRecipe)
+        assert start.objective.mask_drop + start.objective.both_drop == 1
+
+    def test_tables_change_the_recipe_from_the_common_to_the_particular(self, tmp_path):
+        plan = read_plan(written(tmp_path), ["each.schedule.steps=7", "variants.spade.schedule.steps=9"])
+        full, spade = (plan.recipe(name, 3, None) for name in ("full", "spade"))
+        assert (full.schedule.steps, spade.schedule.steps) == (7, 9)
+        assert full.schedule.batch_size == 4
+        assert full.seed == 3
+        assert plan.start_recipe() is None
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ("each.model.heds=3", "variants.full: model.heds: unknown setting, did you mean 'heads'?"),
+            (
+                "variants.spade.model.variant=spode",
+                "variants.spade: model.variant: is 'spode', must be one of",
+            ),
+            ("eval.steps=3", "eval: unknown, known are recipe, seeds"),
+            ("variants.Two=1", "variants.Two: a name has small letters"),
+            ("seeds=[1, 1]", "seeds: is [1, 1], must be a list of different whole numbers"),
+            ("evaluation.task=all", "evaluation.task: is 'all', must be one of"),
+            ("evaluation.faces=0", "faces is 0, must be at least 1"),
+            ("published.none.FID=3", "published.none: no such variant, known are full, spade"),
+            ('published.full.FID="low"', "published.full.FID: is 'low', must be a number"),
+            ("recipe=none.toml", "none.toml"),
+            ("each.kind=autoencoder", "variants.full: model.fresh_mask: unknown setting"),
+        ],
+    )
+    def test_mistakes_are_named(self, tmp_path, change, message):
+        with pytest.raises((ValueError, OSError)) as caught:
+            read_plan(written(tmp_path), [change])
+        assert message in str(caught.value)
+
+
+class TestArithmetic:
+    def test_orders(self):
+        assert [order_of(m) for m in ("fid/judge", "held-out loss", "masks/iou", "novelty/median")] == [
+            -1,
+            -1,
+            1,
+            0,
+        ]
+        assert [order_of(m) for m in ("FID", "Mask", "Text", "structure/dino-vitb8")] == [-1, -1, 1, -1]
+
+    def test_ranks_and_their_correlation(self):
+        low = ranks({"a": 1.0, "b": 3.0, "c": 2.0}, -1)
+        assert low == {"a": 1, "b": 3, "c": 2}
+        high = ranks({"a": 1.0, "b": 3.0, "c": 2.0}, 1)
+        assert high == {"a": 3, "b": 1, "c": 2}
+        assert rank_correlation(low, low) == 1
+        assert rank_correlation(low, high) == -1
+        assert math.isnan(rank_correlation({"a": 1}, {"a": 1}))
+
+    def test_one_seed_has_the_interval_of_the_faces_and_several_a_wider_or_narrower_one(self):
+        one = Figure(1.0, 0.8, 1.2, 10)
+        assert combined([one]) is one
+        alike = combined([one] * 4)
+        assert alike.value == 1.0
+        assert alike.high - alike.value == pytest.approx(0.2 / 2)
+        assert alike.count == 40
+        apart = combined([Figure(1.0, 1.0, 1.0, 10), Figure(2.0, 2.0, 2.0, 10)])
+        assert apart.value == 1.5
+        assert apart.high - apart.value == pytest.approx(1.96 * math.sqrt(0.5 / 2))
