@@ -124,6 +124,11 @@ def test_every_form_of_a_fact_states_it_in_a_sentence_and_among_tags(name):
         ("never smiles, blond hair", "not smiling, blond hair"),
         ("a beard but no mustache", "beard"),
         ("not old, young", "young"),
+        ("a woman w/o glasses", "female, no glasses"),
+        ("glasses-free face", "no glasses"),
+        ("He never wears a hat and has a beard", "male, no hat, beard"),
+        ("man with a little beard and an old hat", "male, beard, hat"),
+        ("guy 62 years old glasses", "male, old, glasses"),
     ],
 )
 def test_typed_captions(text, facts):

@@ -46,7 +46,8 @@ _NEGATIONS = {
     "cannot",
     "hardly",
 }
-_BREAKS = {*".,;:!?", "and", "but", "who", "while", "is", "has", "wears"}  # here a negation's reach ends
+_BREAKS = {*".,;:!?", "and", "but", "who", "while"}  # here a negation's reach ends
+_VERBS = {"is", "has", "wears"}  # these begin anew what "or" might have joined
 _REACH = 4  # words between a negation and what it denies
 _NUMBERS = rf"\d{{1,3}} ?(?:years?|yrs?|yo)\b(?: old)?|aged? \d{{1,3}}|\d0 ?s|{DECADE_NAMES}"
 _PRONOUNS = {
@@ -68,7 +69,7 @@ def facts_in_caption(text: str) -> set[str]:
     Case, punctuation and hyphens do not matter, unknown words state nothing. A denial may be a fact of its
     own ("no glasses"). Where a sentence leaves open what it denies, less is stated rather than the opposite.
     """
-    plain = re.sub(r"n['’]t\b", " not", text.lower())
+    plain = re.sub(r"\bw/o\b", "without", re.sub(r"n['’]t\b", " not", text.lower()))
     words = " ".join(re.findall(r"[^\W_]+|[,.;:!?]", plain))
     found = [(match, _look_up(match[0])) for match in _pattern().finditer(words)]
     facts = {_PRONOUNS[word] for word in words.split() if word in _PRONOUNS}
@@ -102,6 +103,7 @@ def _denied(words: str, matches: list[re.Match[str]]) -> list[bool]:
     for place, (match, gap) in enumerate(zip(matches, gaps, strict=True)):
         after = list(takewhile(lambda word: word not in _NEGATIONS, reversed(gap)))
         denied.append(len(after) < len(gap) and len(after) <= _REACH and not _BREAKS & {*after})
+        denied[-1] |= words[match.end() :].startswith(" free")  # as in glasses-free
         if denying and not denied[-1]:
             listed = gap == ["and"] and _look_up(match[0]).bare
             denied[-1] = listed or _joins(gap) or (gap == [","] and _goes_on_with_or(gaps[place + 1 :]))
@@ -110,7 +112,7 @@ def _denied(words: str, matches: list[re.Match[str]]) -> list[bool]:
 
 
 def _joins(gap: list[str]) -> bool:
-    return "or" in gap and not _BREAKS - {","} & {*gap}
+    return "or" in gap and not (_BREAKS - {","} | _VERBS) & {*gap}
 
 
 def _goes_on_with_or(gaps: list[list[str]]) -> bool:
@@ -132,6 +134,9 @@ def _look_up(found: str) -> _Phrase:
 @cache
 def _pattern() -> re.Pattern[str]:
     texts = sorted(_phrases(), key=len, reverse=True)
+    things = "|".join(text for text in texts if _phrases()[text].bare)
+    ages = {word.replace("-", " ") for _, words, _, _ in AGES for word in words.split("|")}
+    texts = [f"{text}(?! (?:{things})\\b)" if text in ages else text for text in texts]  # no "old hat"
     known = "|".join(re.sub(r" (?=hair)", f"{_STYLES} ", text) for text in texts)
     return re.compile(rf"\b(?:{_NUMBERS}|{known})\b")
 
