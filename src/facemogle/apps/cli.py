@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from facemogle import __version__
+from facemogle.apps.ablate.run import ablate
 from facemogle.apps.data import app as data_app
 from facemogle.apps.demo import demo
 from facemogle.apps.export import export
@@ -75,6 +76,7 @@ app.command(cls=ManyValues)(generate)
 app.command()(demo)
 app.command()(parse)
 app.command()(export)
+app.command()(ablate)
 app.add_typer(mask_app, name="mask")
 inspect_app.command()(gates)
 app.add_typer(inspect_app, name="inspect")
