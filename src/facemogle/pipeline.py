@@ -19,13 +19,14 @@ from torch import Tensor
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast, T5EncoderModel
 
 from facemogle.core.flow import resolution_mu
-from facemogle.core.label_map import LabelMap, region_planes
+from facemogle.core.label_map import LabelMap
 from facemogle.core.latents import PATCH, start_noise, unpack
 from facemogle.core.request import as_batch, check_request, mask_weights
-from facemogle.models.autoencoder import decode, downscale, encode_planes, latent_channels
+from facemogle.models.autoencoder import decode, downscale, latent_channels
 from facemogle.models.checkpoints import load_released_lora, load_released_mogle
 from facemogle.models.dit import FaceMoGLETransformer
 from facemogle.models.injection import MaskInjection
+from facemogle.models.mask_memory import MaskLatents
 from facemogle.models.mogle import MoGLE
 from facemogle.models.streams import MaskMemory, RequestContext
 from facemogle.models.text import encode_captions
@@ -110,6 +111,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             default_guidance=default_guidance,
             caption_guidance=caption_guidance,
         )
+        self._mask_latents = MaskLatents()
 
     @classmethod
     def mini(cls) -> FaceMoGLEPipeline:
@@ -311,10 +313,9 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         branches = []
         if masked:
             owners = list(dict.fromkeys(image for image, _, _ in masked))
-            planes, present = region_planes(
-                [m for m in label_maps if m is not None], height=height, width=width
-            )
-            plane_MRNC = encode_planes(self.vae, planes.to(device), present.to(device)).to(dtype)
+            drawn = [m for m in label_maps if m is not None]
+            plane_MRNC = self._mask_latents(self.vae, drawn, height=height, width=width, device=device)
+            plane_MRNC = plane_MRNC.to(dtype)
             images = [image for image, _, _ in masked]
             which = [owners.index(image) for image in images]
             weight_KN = None if weight_BN is None else weight_BN[images].to(device, dtype)
