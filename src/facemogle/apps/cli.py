@@ -13,6 +13,7 @@ from facemogle import __version__
 from facemogle.apps.ablate.run import ablate
 from facemogle.apps.data import app as data_app
 from facemogle.apps.demo import demo
+from facemogle.apps.evaluate import evaluate
 from facemogle.apps.export import export
 from facemogle.apps.generate import ManyValues, generate
 from facemogle.apps.inspect_gates import gates
@@ -76,6 +77,7 @@ app.command(cls=ManyValues)(generate)
 app.command()(demo)
 app.command()(parse)
 app.command()(export)
+app.command()(evaluate)
 app.command()(ablate)
 app.add_typer(mask_app, name="mask")
 inspect_app.command()(gates)

@@ -1,0 +1,169 @@
+"""An evaluation's findings as plain numbers, and those numbers as a page to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from facemogle.evaluation.conditions import LEAST_SAID, FactShown
+from facemogle.evaluation.intervals import Figure
+from facemogle.evaluation.measure import Findings
+from facemogle.evaluation.sets import Finding
+
+LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
+
+# What is better, what the figure is, and what stands beside it for photographs.
+_EXPLAINED: dict[str, tuple[str, str, str]] = {
+    "fid": (LOWER, "Fréchet distance of Gaussians fitted to features of both sets", "two halves of them"),
+    "kid": (LOWER, "1000 x squared MMD of the features, cubic kernel, unbiased", "two halves of them"),
+    "cmmd": (LOWER, "1000 x squared MMD of CLIP features, Gaussian kernel of σ 10", "two halves of them"),
+    "structure": (LOWER, "mean squared difference of DINO's self-similarities, picture by picture", ""),
+    "structure-paper": (LOWER, "the same, pictures not standardised, summed over batches of 64", ""),
+    "masks/miou": (
+        HIGHER,
+        "mean IoU over regions of the mask asked for and of what the parser finds, all pixels together",
+        "their own masks: the ceiling, as far as masks are made by hand",
+    ),
+    "masks/accuracy": (HIGHER, "share of pixels in which both agree", "the same ceiling"),
+    "masks/miou-per-picture": (HIGHER, "mean IoU of each picture's own regions, then their mean", "the same"),
+    "masks/accuracy-per-picture": (HIGHER, "the same pixels, with an interval over pictures", "the same"),
+    "clip": (HIGHER, "100 x cosine of the picture's and its caption's CLIP features", "the same captions"),
+    "image-reward": (HIGHER, "how well people would like the picture for its caption", "the same captions"),
+    "attributes": (
+        HIGHER,
+        "share of what captions say that the embedded judge sees in the picture, the mean over facts that "
+        f"are said at least {LEAST_SAID} times",
+        "the same captions",
+    ),
+    "attributes-ratio": (HIGHER, "the same, as a share of what the judge sees in photographs", ""),
+    "diversity": (
+        HIGHER,
+        "mean cosine distance of features of faces made for one request with several seeds",
+        "any two of them, whose masks and captions differ as well",
+    ),
+    "novelty": (
+        NEITHER,
+        "median cosine distance of features to the nearest face that was learnt from; far below the "
+        "photographs' means that faces are copies",
+        "held-out photographs",
+    ),
+    "novelty-close": (
+        NEITHER,
+        "share of faces nearer to one that was learnt from than 95 % of held-out photographs are",
+        "5 % by definition",
+    ),
+}
+_ARROWS = {LOWER: "↓", HIGHER: "↑", NEITHER: ""}
+
+
+def as_numbers(found: Findings) -> dict[str, Any]:
+    """figures, regions and attributes as JSON has them: value, low, high and count, of photographs `real`."""
+    return {
+        "figures": {name: _finding(finding) for name, finding in found.figures.items()},
+        "regions": {name: _finding(finding) for name, finding in found.regions.items()},
+        "attributes": {fact: _fact(shown) for fact, shown in found.attributes.items()},
+    }
+
+
+def as_page(report: Mapping[str, Any], *, pictures: Mapping[str, str]) -> str:
+    """The page of a report, in Markdown. pictures: files beside it and what they show."""
+    settings = report["settings"]
+    parts = ["# Evaluation", _table(["setting", ""], [[k, _plain(v)] for k, v in settings.items()])]
+    if report["figures"]:
+        rows = [
+            [
+                f"`{name}` {_ARROWS[_explained(name)[0]]}".strip(),
+                _shown(figure),
+                _shown(figure.get("real")),
+                str(figure["count"]),
+            ]
+            for name, figure in report["figures"].items()
+        ]
+        parts += [
+            "## Figures",
+            "With 95 % intervals from resampling the pictures, so of these weights and seeds alone; ↑ higher "
+            "is better, ↓ lower. Beside them what photographs get.",
+            _table(["figure", "generated", "photographs", "count"], rows),
+            "\n".join(_explanations(report["figures"])),
+        ]
+    if report["regions"]:
+        rows = [
+            [name, _shown(figure), _shown(figure.get("real")), str(figure["count"])]
+            for name, figure in report["regions"].items()
+        ]
+        parts += [
+            "## Regions",
+            "IoU of each region, pixels of all pictures together; count: generated pictures in whose mask or "
+            "parse it is.",
+            _table(["region", "generated", "photographs", "count"], rows),
+        ]
+    if report["attributes"]:
+        by_count = sorted(report["attributes"].items(), key=lambda row: -row[1]["said"])
+        rows = [
+            [fact, str(shown["said"]), _shown(shown["generated"]), _shown(shown["real"])]
+            for fact, shown in by_count
+        ]
+        parts += [
+            "## What captions say",
+            "Share of the captions that say it whose pictures show it, as the embedded judge sees it.",
+            _table(["fact", "said", "generated", "photographs"], rows),
+        ]
+    for file, text in pictures.items():
+        parts += [f"## {text}", f"![{text}]({file})"]
+    if report["left_out"]:
+        parts += ["## Left out", "\n".join(f"* `{name}`: {why}" for name, why in report["left_out"].items())]
+    for name in ("versions", "hardware", "weights"):
+        parts += [f"## {name.capitalize()}", _table(["", ""], [[k, str(v)] for k, v in report[name].items()])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _explanations(names: Sequence[str] | Mapping[str, Any]) -> list[str]:
+    """A line for every kind of figure, once."""
+    lines = {}
+    for name in names:
+        key = name if name in _EXPLAINED else name.partition("/")[0]
+        _, text, real = _EXPLAINED[key]
+        lines[key] = f"* `{key}`: {text}" + (f"; photographs: {real}." if real else ".")
+    return list(lines.values())
+
+
+def _explained(name: str) -> tuple[str, str, str]:
+    return _EXPLAINED[name] if name in _EXPLAINED else _EXPLAINED[name.partition("/")[0]]
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return asdict(finding.figure) | ({} if finding.real is None else {"real": asdict(finding.real)})
+
+
+def _fact(shown: FactShown) -> dict[str, Any]:
+    return {"said": shown.said, "generated": asdict(shown.generated), "real": asdict(shown.real)}
+
+
+def _shown(figure: Mapping[str, Any] | Figure | None) -> str:
+    if figure is None:
+        return ""
+    values = figure if isinstance(figure, Mapping) else asdict(figure)
+    return f"{_number(values['value'])} ({_number(values['low'])} to {_number(values['high'])})"
+
+
+def _number(value: float) -> str:
+    """About three digits that count."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) < 100 else f"{value:.1f}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return (
+            " x ".join(map(str, value))
+            if all(isinstance(v, int) for v in value)
+            else ", ".join(map(str, value))
+        )
+    return "the model's own" if value is None else str(value)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
