@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from facemogle import __version__
 from facemogle.apps.generate import Device
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ def evaluate_model(
     given: set[Given] = {"seeds", *given_of(chosen, learnt_from)}
     plan = make_plan(metrics, protocol=protocol, given=given, weights=weights)
     request = {
+        "version": __version__,
         "model": Path(model).name,
         "fingerprint of the model": fingerprint(model),
         "data": data.name,

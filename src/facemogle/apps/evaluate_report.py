@@ -91,7 +91,7 @@ def measured_report(
         device=target,
         begin=lambda step: typer.echo(f"measuring {step}", err=True),
     )
-    report = {**head, **as_numbers(found)}
+    report = {**head, "size": list(faces.size), **as_numbers(found)}
     pictures = {SHEET: "Generated faces, the first ones"}
     save_picture(generated_sheet(faces.generated), out / SHEET)
     if found.miou_N is not None:

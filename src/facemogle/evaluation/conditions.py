@@ -127,7 +127,7 @@ def attribute_agreement(
     ]
     figures = {
         "attributes/judge": Finding(*of_facts),
-        "attributes-ratio/judge": Finding(bootstrap_figure(ratio, len(facts), resamples=1000)),
+        "attributes/ratio/judge": Finding(bootstrap_figure(ratio, len(facts), resamples=1000)),
     }
     return figures, table
 

@@ -136,7 +136,7 @@ def _through(
         found.figures[f"diversity/{name}"] = diversity(features_GSD, real_ND)
     if "novelty" in using:
         found.novelty[name] = new = novelty(generated_ND, real_ND, extractor(beside.train))
-        found.figures |= {f"novelty/{name}": new.median, f"novelty-close/{name}": new.close}
+        found.figures |= {f"novelty/{name}": new.median, f"novelty/close/{name}": new.close}
 
 
 def _masks(faces: Faces, alike: Pictures, found: Findings, device: str | torch.device) -> None:

@@ -103,7 +103,7 @@ def make_plan(
             except MissingWeights as error:
                 if wanted is not None and len(measure.networks) == 1:
                     raise
-                left_out[f"{name}/{network}"] = str(error)
+                left_out[f"{name}/{network}"] = str(error).replace(str(weights), "the folder of --weights")
         if there:
             networks[name] = tuple(there)
     if not networks:

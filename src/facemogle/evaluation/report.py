@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,11 +13,12 @@ from facemogle.evaluation.sets import Finding
 
 LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 
+_HALVES = "two halves of them, which are half as many pictures, and that alone makes it larger"
 # What is better, what the figure is, and what stands beside it for photographs.
 _EXPLAINED: dict[str, tuple[str, str, str]] = {
-    "fid": (LOWER, "Fréchet distance of Gaussians fitted to features of both sets", "two halves of them"),
+    "fid": (LOWER, "Fréchet distance of Gaussians fitted to features of both sets", _HALVES),
     "kid": (LOWER, "1000 x squared MMD of the features, cubic kernel, unbiased", "two halves of them"),
-    "cmmd": (LOWER, "1000 x squared MMD of CLIP features, Gaussian kernel of σ 10", "two halves of them"),
+    "cmmd": (LOWER, "1000 x squared MMD of CLIP features, Gaussian kernel of σ 10", _HALVES),
     "structure": (LOWER, "mean squared difference of DINO's self-similarities, picture by picture", ""),
     "structure-paper": (LOWER, "the same, pictures not standardised, summed over batches of 64", ""),
     "masks/miou": (
@@ -36,7 +37,7 @@ _EXPLAINED: dict[str, tuple[str, str, str]] = {
         f"are said at least {LEAST_SAID} times",
         "the same captions",
     ),
-    "attributes-ratio": (HIGHER, "the same, as a share of what the judge sees in photographs", ""),
+    "attributes/ratio": (HIGHER, "the same, as a share of what the judge sees in photographs", ""),
     "diversity": (
         HIGHER,
         "mean cosine distance of features of faces made for one request with several seeds",
@@ -48,7 +49,7 @@ _EXPLAINED: dict[str, tuple[str, str, str]] = {
         "photographs' means that faces are copies",
         "held-out photographs",
     ),
-    "novelty-close": (
+    "novelty/close": (
         NEITHER,
         "share of faces nearer to one that was learnt from than 95 % of held-out photographs are",
         "5 % by definition",
@@ -73,7 +74,7 @@ def as_page(report: Mapping[str, Any], *, pictures: Mapping[str, str]) -> str:
     if report["figures"]:
         rows = [
             [
-                f"`{name}` {_ARROWS[_explained(name)[0]]}".strip(),
+                f"`{name}` {_ARROWS[_EXPLAINED[_kind(name)][0]]}".strip(),
                 _shown(figure),
                 _shown(figure.get("real")),
                 str(figure["count"]),
@@ -83,7 +84,7 @@ def as_page(report: Mapping[str, Any], *, pictures: Mapping[str, str]) -> str:
         parts += [
             "## Figures",
             "With 95 % intervals from resampling the pictures, so of these weights and seeds alone; ↑ higher "
-            "is better, ↓ lower. Beside them what photographs get.",
+            f"is better, ↓ lower. Beside them what photographs get. {_sizes(report)}",
             _table(["figure", "generated", "photographs", "count"], rows),
             "\n".join(_explanations(report["figures"])),
         ]
@@ -106,30 +107,42 @@ def as_page(report: Mapping[str, Any], *, pictures: Mapping[str, str]) -> str:
         ]
         parts += [
             "## What captions say",
-            "Share of the captions that say it whose pictures show it, as the embedded judge sees it.",
+            "Share of the captions that say it whose pictures show it, as the embedded judge sees it; the "
+            f"mean over facts, if there is one, counts those said at least {LEAST_SAID} times.",
             _table(["fact", "said", "generated", "photographs"], rows),
         ]
     for file, text in pictures.items():
         parts += [f"## {text}", f"![{text}]({file})"]
     if report["left_out"]:
-        parts += ["## Left out", "\n".join(f"* `{name}`: {why}" for name, why in report["left_out"].items())]
+        names_of: dict[str, list[str]] = {}
+        for name, why in report["left_out"].items():
+            names_of.setdefault(why, []).append(f"`{name}`")
+        lines = [f"* {', '.join(names)}: {why}" for why, names in names_of.items()]
+        parts += ["## Left out", "\n".join(lines)]
     for name in ("versions", "hardware", "weights"):
         parts += [f"## {name.capitalize()}", _table(["", ""], [[k, str(v)] for k, v in report[name].items()])]
     return "\n\n".join(parts) + "\n"
 
 
-def _explanations(names: Sequence[str] | Mapping[str, Any]) -> list[str]:
+def _sizes(report: Mapping[str, Any]) -> str:
+    width, height = report["size"]
+    if report["settings"]["protocol"] == "paper":
+        return f"Photographs were resized to {width} x {height}, as generated ones are, for structure alone."
+    return f"Photographs (LANCZOS) and masks were resized to {width} x {height} first, as generated ones are."
+
+
+def _explanations(names: Iterable[str]) -> list[str]:
     """A line for every kind of figure, once."""
     lines = {}
     for name in names:
-        key = name if name in _EXPLAINED else name.partition("/")[0]
-        _, text, real = _EXPLAINED[key]
+        _, text, real = _EXPLAINED[key := _kind(name)]
         lines[key] = f"* `{key}`: {text}" + (f"; photographs: {real}." if real else ".")
     return list(lines.values())
 
 
-def _explained(name: str) -> tuple[str, str, str]:
-    return _EXPLAINED[name] if name in _EXPLAINED else _EXPLAINED[name.partition("/")[0]]
+def _kind(name: str) -> str:
+    """The figure's name without the network's, if it has one."""
+    return name if name in _EXPLAINED else name.rpartition("/")[0]
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -154,13 +167,9 @@ def _number(value: float) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
-    if isinstance(value, (list, tuple)):
-        return (
-            " x ".join(map(str, value))
-            if all(isinstance(v, int) for v in value)
-            else ", ".join(map(str, value))
-        )
+        return "; ".join(f"{name}: {_plain(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return "the model's own" if value is None else str(value)
 
 

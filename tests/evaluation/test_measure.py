@@ -1,0 +1,123 @@
+"""Measures through networks with tiny random weights, in both protocols, and the page of what they find."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import CLIPConfig, CLIPModel, ViTConfig, ViTModel
+
+from facemogle.evaluation.distances import gaussian_mmd
+from facemogle.evaluation.extractors import open_clip, open_dino
+from facemogle.evaluation.measure import Beside, Findings, measure
+from facemogle.evaluation.pairs import Faces
+from facemogle.evaluation.plan import make_plan
+from facemogle.evaluation.report import as_numbers, as_page
+from facemogle.evaluation.structure import paper_structure_score, structure_distance
+from facemogle.models.tokenizer import build_tokenizer
+
+CLIP, LARGE_CLIP = "clip-vit-base-patch16", "clip-vit-large-patch14-336"
+SIZE: dict[str, Any] = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    ViTModel(ViTConfig(**SIZE, patch_size=16, image_size=32)).save_pretrained(folder / "dino-vitb8")
+    tokenizer = build_tokenizer(["a", "young", "old", "man", "woman"])
+    text = {"vocab_size": len(tokenizer), "max_position_embeddings": 8}
+    text |= {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    config = CLIPConfig(
+        text_config={**SIZE, **text},
+        vision_config={**SIZE, "image_size": 32, "patch_size": 16},
+        projection_dim=12,
+    )
+    for name in (CLIP, LARGE_CLIP):
+        CLIPModel(config).save_pretrained(folder / name)
+        tokenizer.save_pretrained(folder / name)
+    return folder
+
+
+def pictures(seed: int, side: int) -> list[Image.Image]:
+    random = np.random.default_rng(seed)
+    return [Image.fromarray(random.integers(0, 256, (side, side, 3), dtype=np.uint8)) for _ in range(4)]
+
+
+@pytest.fixture(scope="module")
+def faces() -> Faces:
+    captions = ["a young man", "an old man", "a young woman", "an old woman"]
+    return Faces("abcd", (32, 32), pictures(0, 32), pictures(1, 48), captions=captions)
+
+
+def test_correct_measures_see_photographs_at_the_generated_size(weights, faces):
+    plan = make_plan(["cmmd", "structure", "clip"], protocol="correct", given={"captions"}, weights=weights)
+    told: list[str] = []
+    found = measure(faces, Beside(), plan, weights=weights, begin=told.append)
+    assert told == [f"cmmd through {LARGE_CLIP}", "structure", f"clip through {CLIP}"]
+    real, clip = faces.real_as_generated(), open_clip(CLIP, weights=weights)
+    text_ND = clip.texts(faces.captions or ())
+    scores = [(100 * clip.images(p) * text_ND).sum(-1).clamp(min=0).mean() for p in (faces.generated, real)]
+    finding = found.figures[f"clip/{CLIP}"]
+    assert finding.real is not None
+    assert [finding.figure.value, finding.real.value] == pytest.approx([float(score) for score in scores])
+    keys = zip(
+        *(open_dino(weights=weights)(p, protocol="correct") for p in (faces.generated, real)), strict=True
+    )
+    distances = [structure_distance(*pair) for pair in keys]
+    assert found.figures["structure/dino-vitb8"].figure.value == pytest.approx(np.mean(distances))
+    assert len(found.figures) == 3
+
+
+def test_the_papers_protocol_takes_photographs_as_they_are_but_for_structure(weights, faces):
+    plan = make_plan(["structure-paper", "cmmd"], protocol="paper", given={"captions"}, weights=weights)
+    found = measure(faces, Beside(), plan, weights=weights)
+    clip = open_clip(LARGE_CLIP, weights=weights)
+    expected = gaussian_mmd(clip.images(faces.generated), clip.images(faces.real))
+    assert found.figures[f"cmmd/{LARGE_CLIP}"].figure.value == pytest.approx(expected)
+    alike = replace(faces, real=faces.real_as_generated())
+    other = gaussian_mmd(clip.images(faces.generated), clip.images(alike.real))
+    assert other != pytest.approx(expected)
+    dino = open_dino(weights=weights)
+    keys = zip(*(dino(p, protocol="paper") for p in (faces.generated, alike.real)), strict=True)
+    distances = torch.tensor([structure_distance(*pair) for pair in keys])
+    assert found.figures["structure-paper/dino-vitb8"].figure.value == pytest.approx(
+        paper_structure_score(distances)
+    )
+
+
+def test_every_measure_has_its_line_on_the_page(weights, faces):
+    """Also those that no machine here has the weights of: an unexplained name would raise."""
+    plan = make_plan(None, protocol="correct", given={"captions"}, weights=weights)
+    found = measure(faces, Beside(facts=[{"male"}] * 4), plan, weights=weights)
+    finding = found.figures["fid/judge"]
+    names = ("fid/inception", "structure-paper/dino-vitb8", "image-reward", "novelty/judge")
+    more = ("novelty/close/judge", "masks/miou-per-picture", "attributes/judge", "attributes/ratio/judge")
+    found.figures |= dict.fromkeys((*names, *more), finding)
+    head = {"settings": {"faces": 4, "protocol": "correct"}, "left_out": {"novelty": "needs faces"}}
+    head |= {"size": [32, 32], "versions": {"torch": "2"}, "hardware": {}, "weights": {}}
+    page = as_page(head | as_numbers(found), pictures={"sheet.png": "Faces"})
+    for line in (
+        "`fid/judge` ↓",
+        "`novelty/judge` |",
+        "* `fid`:",
+        "* `novelty/close`:",
+        "* `novelty`: needs",
+    ):
+        assert line in page, line
+    assert page.count("* `fid`:") == 1
+    assert "![Faces](sheet.png)" in page
+    assert "| male | 4 |" in page
+
+
+def test_a_page_of_nothing_found():
+    head = {"settings": {"steps": None}, "left_out": {}, "versions": {}, "hardware": {}, "weights": {}}
+    assert "| steps | the model's own |" in as_page(head | as_numbers(Findings()), pictures={})
