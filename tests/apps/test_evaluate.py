@@ -41,7 +41,7 @@ def drawn_face(number: int) -> tuple[Image.Image, LabelMap]:
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory) -> Path:
-    """Drawn faces with masks and captions: five for testing, one of them without a mask, four to learn from."""
+    """Drawn faces with masks and captions: five for testing, one without a mask, four to learn from."""
     folder = tmp_path_factory.mktemp("faces")
     rows = []
     for part in ("face", "mask", "text"):
