@@ -70,7 +70,10 @@ def evaluate(
         Literal["correct", "paper"], typer.Option(help="paper: as the released evaluation measures.")
     ] = "correct",
     weights: Annotated[
-        Path, typer.Option(metavar="DIR", help="Weights of Inception, CLIP, DINO, ...")
+        Path,
+        typer.Option(
+            metavar="DIR", help="Weights of Inception, CLIP, DINO, ...", show_default="~/.cache/facemogle"
+        ),
     ] = WEIGHTS,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for report and pictures.")] = Path(
         "evaluation"

@@ -6,7 +6,7 @@ N faces, K labels, A numbers of the attribute code, F facts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -47,10 +47,11 @@ def mask_agreement(
         for name, parsed in (("generated", generated), ("real", real))
     }
     measures: dict[str, Callable[[np.ndarray], Figure]] = {
-        "masks/miou": lambda table_NKK: _pooled(table_NKK, _miou),
-        "masks/accuracy": lambda table_NKK: _pooled(table_NKK, pixel_accuracy),
+        "masks/miou": lambda table_NKK: _share(
+            lambda index_N: _miou(table_NKK[index_N.numpy()].sum(0)), len(table_NKK)
+        ),
         "masks/miou-per-picture": lambda table_NKK: mean_figure(_each(table_NKK, _miou)),
-        "masks/accuracy-per-picture": lambda table_NKK: mean_figure(_each(table_NKK, pixel_accuracy)),
+        "masks/accuracy": lambda table_NKK: mean_figure(_each(table_NKK, pixel_accuracy)),
     }
     figures = {
         name: Finding(measure(tables["generated"]), measure(tables["real"]))
@@ -120,9 +121,7 @@ def attribute_agreement(
         return _mean_over_facts(generated_NF[index_N]) / max(_mean_over_facts(real_NF[index_N]), 1e-9)
 
     of_facts = [
-        bootstrap_figure(
-            lambda index_N, rows=rows: _mean_over_facts(rows[index_N]), len(rows), resamples=1000
-        )
+        _share(lambda index_N, rows=rows: _mean_over_facts(rows[index_N]), len(rows))
         for rows in (generated_NF, real_NF)
     ]
     figures = {
@@ -145,11 +144,10 @@ def _mean_over_facts(shown_NF: Tensor) -> float:
     return float(shown_NF.nanmean(0).nanmean())
 
 
-def _pooled(table_NKK: np.ndarray, measure: Callable[[np.ndarray], float]) -> Figure:
-    """Of all pictures' pixels together."""
-    return bootstrap_figure(
-        lambda index_N: measure(table_NKK[index_N.numpy()].sum(0)), len(table_NKK), resamples=1000
-    )
+def _share(statistic: Callable[[Tensor], float], count: int) -> Figure:
+    """A figure between 0 and 1, which the interval's bounds do not leave."""
+    figure = bootstrap_figure(statistic, count, resamples=1000)
+    return replace(figure, low=max(0.0, figure.low), high=min(1.0, figure.high))
 
 
 def _each(table_NKK: np.ndarray, measure: Callable[[np.ndarray], float]) -> Tensor:
@@ -172,4 +170,4 @@ def _of_region(table_NKK: np.ndarray, label: int) -> Figure | None:
         picked = index_N.numpy()
         return float(hit_N[picked].sum() / union_N[picked].sum())
 
-    return bootstrap_figure(iou, len(union_N), resamples=1000)
+    return _share(iou, len(union_N))

@@ -26,9 +26,8 @@ _EXPLAINED: dict[str, tuple[str, str, str]] = {
         "mean IoU over regions of the mask asked for and of what the parser finds, all pixels together",
         "their own masks: the ceiling, as far as masks are made by hand",
     ),
-    "masks/accuracy": (HIGHER, "share of pixels in which both agree", "the same ceiling"),
     "masks/miou-per-picture": (HIGHER, "mean IoU of each picture's own regions, then their mean", "the same"),
-    "masks/accuracy-per-picture": (HIGHER, "the same pixels, with an interval over pictures", "the same"),
+    "masks/accuracy": (HIGHER, "share of pixels in which both agree", "the same"),
     "clip": (HIGHER, "100 x cosine of the picture's and its caption's CLIP features", "the same captions"),
     "image-reward": (HIGHER, "how well people would like the picture for its caption", "the same captions"),
     "attributes": (
