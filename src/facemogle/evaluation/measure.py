@@ -28,7 +28,7 @@ from facemogle.evaluation.extractors import (
     open_image_reward,
 )
 from facemogle.evaluation.intervals import mean_figure
-from facemogle.evaluation.pairs import Faces, Pictures
+from facemogle.evaluation.pairs import Faces, Pictures, resized
 from facemogle.evaluation.plan import Plan
 from facemogle.evaluation.sets import DISTANCES, Finding, Novelty, diversity, novelty, set_distance
 from facemogle.models.attributes import AttributePredictor
@@ -70,7 +70,7 @@ def measure(
 ) -> Findings:
     """Take every measure of the plan. begin: told what comes next, by measure and network.
 
-    Photographs are resized to the generated pictures' size, which the paper's protocol does for structure
+    All photographs are resized to the generated pictures' size, which the paper's protocol does for structure
     alone. Raises MissingWeights, and ValueError for pictures that cannot be read.
     """
     found = Findings()
@@ -135,7 +135,9 @@ def _through(
         features_GSD = torch.stack([extractor(group) for group in beside.seeds])
         found.figures[f"diversity/{name}"] = diversity(features_GSD, real_ND)
     if "novelty" in using:
-        found.novelty[name] = new = novelty(generated_ND, real_ND, extractor(beside.train))
+        found.novelty[name] = new = novelty(
+            generated_ND, real_ND, extractor(resized(beside.train, faces.size))
+        )
         found.figures |= {f"novelty/{name}": new.median, f"novelty/close/{name}": new.close}
 
 
