@@ -1,13 +1,18 @@
 """`facemogle ablate`: plans, the table's arithmetic, and a whole ablation of the smallest parts."""
 
+import json
 import math
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
+from facemogle.apps import cli
 from facemogle.apps.ablate.plan import differences, read_plan
 from facemogle.apps.ablate.table import combined, order_of, rank_correlation, ranks
 from facemogle.evaluation.intervals import Figure
+from facemogle.models.mogle import MoGLE
 from facemogle.training.recipe import GeneratorRecipe
 
 SHIPPED = Path(__file__).parents[2] / "recipes" / "ablation.toml"
@@ -116,3 +121,84 @@ class TestArithmetic:
         apart = combined([Figure(1.0, 1.0, 1.0, 10), Figure(2.0, 2.0, 2.0, 10)])
         assert apart.value == 1.5
         assert apart.high - apart.value == pytest.approx(1.96 * math.sqrt(0.5 / 2))
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    result = CliRunner().invoke(cli.app, ["ablate", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def small_plan(photographs, cache, tiny_mini, tmp_path_factory) -> Path:
+    recipe = RECIPE.replace('"cache"', f'"{cache}"') + "[validation]\nevery = 2\npreviews = false\n"
+    plan = f"""
+    recipe = "small.toml"
+    [start]
+    model.start = "{tiny_mini}"
+    schedule.steps = 1
+    [each]
+    model.fresh_mask = true
+    average.half_lives = [1]
+    [variants.full]
+    [variants.spade]
+    model.variant = "spade"
+    [evaluation]
+    data = "{photographs}"
+    task = "mask"
+    split = "validation"
+    steps = 1
+    metrics = ["masks", "fid"]
+    weights = "nothing"
+    [published.full]
+    FID = 2
+    [published.spade]
+    FID = 1
+    """
+    return written(tmp_path_factory.mktemp("plan"), plan, recipe)
+
+
+@pytest.fixture(scope="module")
+def done(small_plan, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("ablation") / "out"
+    run(small_plan, "--out", out, "--only", "spade")
+    assert list(json.loads((out / "table.json").read_text())["variants"]) == ["spade"]
+    said = run(small_plan, "--out", out)
+    assert "step 2" in said
+    return out
+
+
+class TestWhole:
+    def test_all_variants_are_measured_alike(self, done):
+        table = json.loads((done / "table.json").read_text())["variants"]
+        assert list(table) == ["full", "spade"]
+        full, spade = (table[name]["figures"] for name in ("full", "spade"))
+        assert full.keys() == spade.keys() > {"held-out loss", "fid/judge", "masks/miou"}
+        assert full["held-out loss"]["value"] != spade["held-out loss"]["value"]
+        assert table["full"]["mask_parameters"] == MoGLE().num_parameters()
+        text = (done / "table.md").read_text()
+        assert "\n| photographs |  | – | " in text  # they have no loss
+        assert "| published FID | place by held-out loss |" in text
+        assert "| full | 2 (2) |" in text
+        with Image.open(done / "sheet.png") as sheet:
+            assert sheet.width > sheet.height  # two faces: mask and two variants
+
+    def test_what_is_finished_is_not_done_again(self, done, small_plan):
+        kept = {path: path.stat().st_mtime_ns for path in done.glob("*/*/*") if path.is_file()}
+        assert "step" not in run(small_plan, "--out", done)
+        assert kept == {path: path.stat().st_mtime_ns for path in kept}
+
+    def test_another_plan_in_the_same_folder_is_refused(self, done, small_plan):
+        said = run(small_plan, "--out", done, "--set", "each.schedule.steps=3", code=2)
+        assert "full-0: begun with schedule.steps 2, now it is 3" in said
+        said = run(small_plan, "--out", done, "--set", "evaluation.steps=2", code=2)
+        assert "begun with steps 1, now it is 2" in said
+
+
+def test_dry_run_tells_variants_apart(small_plan, tmp_path):
+    assert run(small_plan, "--out", tmp_path / "out", "--dry-run").splitlines() == [
+        "full: model.variant=full",
+        "spade: model.variant=spade",
+    ]
+    assert not (tmp_path / "out").exists()
+    assert "--only none: no such variant" in run(small_plan, "--only", "none", code=2)

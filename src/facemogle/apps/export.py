@@ -93,13 +93,16 @@ def _check_out(out: Path, run: Path, overwrite: bool) -> None:
 def _generator(recipe: GeneratorRecipe, run: Path, average: float | None, weights: str, folder: Path) -> None:
     import torch
 
-    from facemogle.apps.train.models import build_model, generator_pipeline
+    from facemogle.apps.train.models import autoencoder_of, build_model, generator_pipeline
     from facemogle.training.checkpoint import load_averages
 
     model = build_model(recipe, Path(recipe.data.cache), "cpu")
     load_averages(model, run, average)
     pipe = generator_pipeline(model, recipe)
     pipe.to("cpu", getattr(torch, weights)).save_pretrained(folder)
+    # Its files as they came, by whose hash caches know it: a run may go on from this model.
+    shutil.rmtree(folder / "vae")
+    shutil.copytree(autoencoder_of(recipe), folder / "vae")
 
 
 def _flux(recipe: FluxRecipe, run: Path, average: float | None, folder: Path) -> None:

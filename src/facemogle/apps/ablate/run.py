@@ -67,7 +67,7 @@ def _trained(recipe: GeneratorRecipe | FluxRecipe, run: Path, model: Path, devic
     from facemogle.apps.export import export
     from facemogle.apps.train.run import run as train
     from facemogle.core.config import to_mapping
-    from facemogle.training.checkpoint import newest_checkpoint, read_state
+    from facemogle.training.checkpoint import newest_checkpoint, step_of
     from facemogle.training.loop import check_identity
     from facemogle.training.recipe import read_recipe
 
@@ -80,7 +80,7 @@ def _trained(recipe: GeneratorRecipe | FluxRecipe, run: Path, model: Path, devic
     torch.compiler.reset()  # what was compiled for the variant before is of no use to this one
     train(given, out=run, resume=True, device=device)
     last = newest_checkpoint(run)
-    if last is None or read_state(last)["step"] < recipe.schedule.steps:
+    if last is None or step_of(last) < recipe.schedule.steps:
         raise typer.Abort
     export(run, model, whole=recipe.kind == "flux")
 

@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from facemogle.apps.ablate.plan import Plan
+from facemogle.apps.evaluate_generate import held_out
 from facemogle.apps.sheet import contact_sheet
 from facemogle.apps.train.plot import read_rows
 from facemogle.evaluation.intervals import Figure
@@ -40,6 +41,11 @@ def write_table(plan: Plan, out: Path) -> None:
                 "figures": {metric: asdict(figure) for metric, figure in own.items()},
             }
             for name, own in figures.items()
+        },
+        "photographs": {
+            metric: values["real"]
+            for metric, values in next(iter(reports.values()))[0]["figures"].items()
+            if "real" in values
         },
         "published": plan.published,
     }
@@ -137,7 +143,8 @@ def _text(plan: Plan, table: Mapping[str, Any], figures: Mapping[str, Mapping[st
         "parameters for the mask",
         *(f"{metric} {_ARROWS[order_of(metric)]}" for metric in metrics),
     ]
-    rows = []
+    scale = {metric: _figure(values) for metric, values in table["photographs"].items()}
+    rows = [["photographs", "", *(_cell(scale[metric]) if metric in scale else "–" for metric in metrics)]]
     for name, own in figures.items():
         cells = [name, f"{table['variants'][name]['mask_parameters']:,}"]
         for metric in metrics:
@@ -148,7 +155,8 @@ def _text(plan: Plan, table: Mapping[str, Any], figures: Mapping[str, Mapping[st
     intro = (
         f"# Ablation, {seeds}\n\nValue and 95 % interval over the faces"
         f"{'' if len(plan.seeds) == 1 else ' and the seeds'}; ↑ more is better, ↓ less is. Best in bold; "
-        "where intervals overlap, two variants are not told apart.\n\n"
+        "where intervals overlap, two variants are not told apart. Photographs: what they get themselves, of "
+        "distances two halves of them.\n\n"
     )
     return intro + _table(heads, rows) + _published(plan, figures, metrics)
 
@@ -194,14 +202,17 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _sheet(plan: Plan, names: Sequence[str], out: Path) -> Image.Image:
     """The same few requests in all variants: a row for each, a column for each variant."""
-    folders = [out / "evaluations" / f"{name}-{plan.seeds[0]}" / "generated" for name in names]
-    stems = sorted({path.stem for path in folders[0].glob("*.png")})[:_SHEET_FACES]
+    asked = plan.evaluation
+    most = min(_SHEET_FACES, asked.faces or _SHEET_FACES)
+    faces = held_out(Path(asked.data), split=asked.split, task=asked.task, most=most)
+    masks = faces.masks if faces.masks is not None and asked.task != "text" else [None] * len(faces.stems)
     cells = {}
-    for column, folder in enumerate(folders):
-        for row, stem in enumerate(stems):
+    for column, name in enumerate(names):
+        folder = out / "evaluations" / f"{name}-{plan.seeds[0]}" / "generated"
+        for row, stem in enumerate(faces.stems):
             with Image.open(folder / f"{stem}.png") as picture:
                 cells[row, column] = picture.convert("RGB")
-    return contact_sheet(cells, rows=[(stem, None) for stem in stems], captions=names)
+    return contact_sheet(cells, rows=[(None, mask) for mask in masks], captions=names)
 
 
 def _write(path: Path, text: str) -> None:

@@ -64,7 +64,7 @@ def build_task(recipe: Recipe, cache: FaceCache, processes: Processes) -> Autoen
             model, cache, objective=recipe.objective, perceptual=perceptual, spread=processes.spread, **shared
         )
     assert isinstance(recipe, (GeneratorRecipe, FluxRecipe))
-    folder = _autoencoder_of(recipe)
+    folder = autoencoder_of(recipe)
     if weights_hash(folder) != cache.manifest["made_of"]["autoencoder"]:
         raise ValueError(f"data.cache {recipe.data.cache}: was made with another autoencoder than {folder}")
     model = build_model(recipe, Path(recipe.data.cache), processes.device)
@@ -125,7 +125,7 @@ def read_tokenizer(cache: Path) -> PreTrainedTokenizerFast:
 def generator_pipeline(model: GeneratorModel, recipe: GeneratorRecipe) -> FaceMoGLEPipeline:
     """A pipeline around the model, with the settings for sampling that go with its training."""
     manifest = json.loads((Path(recipe.data.cache) / MANIFEST).read_text(encoding="utf-8"))
-    vae = read_autoencoder(_autoencoder_of(recipe))
+    vae = read_autoencoder(autoencoder_of(recipe))
     vae.register_to_config(_name_or_path="")  # where it lay on this machine is nobody's business
     assert model.text_encoder_2 is not None
     vae.eval().to(model.transformer.device)  # pyright: ignore[reportArgumentType]
@@ -187,7 +187,7 @@ def _autoencoder(recipe: AutoencoderRecipe) -> AutoencoderDC:
     return model
 
 
-def _autoencoder_of(recipe: GeneratorRecipe | FluxRecipe) -> Path:
+def autoencoder_of(recipe: GeneratorRecipe | FluxRecipe) -> Path:
     """The folder of the autoencoder whose latents a recipe's cache must hold."""
     if isinstance(recipe, FluxRecipe):
         return Path(recipe.model.flux) / "vae"
