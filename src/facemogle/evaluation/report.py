@@ -54,7 +54,12 @@ _EXPLAINED: dict[str, tuple[str, str, str]] = {
         "5 % by definition",
     ),
 }
-_ARROWS = {LOWER: "↓", HIGHER: "↑", NEITHER: ""}
+ARROWS = {LOWER: "↓", HIGHER: "↑", NEITHER: ""}
+
+
+def better(name: str) -> str:
+    """LOWER, HIGHER or NEITHER: which values of a figure are better."""
+    return _EXPLAINED[_kind(name)][0]
 
 
 def as_numbers(found: Findings) -> dict[str, Any]:
@@ -73,7 +78,7 @@ def as_page(report: Mapping[str, Any], *, pictures: Mapping[str, str]) -> str:
     if report["figures"]:
         rows = [
             [
-                f"`{name}` {_ARROWS[_EXPLAINED[_kind(name)][0]]}".strip(),
+                f"`{name}` {ARROWS[better(name)]}".strip(),
                 _shown(figure),
                 _shown(figure.get("real")),
                 str(figure["count"]),

@@ -18,10 +18,10 @@ from facemogle.apps.evaluate_generate import held_out
 from facemogle.apps.sheet import contact_sheet
 from facemogle.apps.train.plot import read_rows
 from facemogle.evaluation.intervals import Figure
+from facemogle.evaluation.report import ARROWS, HIGHER, LOWER, NEITHER, better
 
 HELD_OUT = "held-out loss"
-_LOWER_IS_BETTER = (HELD_OUT, "fid", "kid", "cmmd", "structure", "FID", "KID", "CMMD", "Mask")
-_NO_ORDER = ("novelty",)
+_PUBLISHED_LOWER = ("FID", "KID", "CMMD", "Mask")
 _SHEET_FACES = 8
 
 
@@ -57,11 +57,12 @@ def write_table(plan: Plan, out: Path) -> None:
 
 
 def order_of(metric: str) -> int:
-    """1 where more is better, -1 where less is, 0 where neither is; by the first part of a metric's name."""
-    first = metric.partition("/")[0]
-    if first in _NO_ORDER:
-        return 0
-    return -1 if first.startswith(_LOWER_IS_BETTER) else 1
+    """1 where more is better, -1 where less is, 0 where neither is."""
+    return {HIGHER: 1, LOWER: -1, NEITHER: 0}[_better(metric)]
+
+
+def _better(metric: str) -> str:
+    return LOWER if metric == HELD_OUT else better(metric)
 
 
 def combined(figures: Sequence[Figure]) -> Figure:
@@ -141,7 +142,7 @@ def _text(plan: Plan, table: Mapping[str, Any], figures: Mapping[str, Mapping[st
     heads = [
         "variant",
         "parameters for the mask",
-        *(f"{metric} {_ARROWS[order_of(metric)]}" for metric in metrics),
+        *(f"{metric} {ARROWS[_better(metric)]}" for metric in metrics),
     ]
     scale = {metric: _figure(values) for metric, values in table["photographs"].items()}
     rows = [["photographs", "", *(_cell(scale[metric]) if metric in scale else "–" for metric in metrics)]]
@@ -168,7 +169,10 @@ def _published(plan: Plan, figures: Mapping[str, Mapping[str, Figure]], metrics:
     ours = [m for m in metrics if order_of(m) and set(both) <= set(_having(figures, m))]
     if len(both) < 2 or not theirs:
         return ""
-    places = {m: ranks({name: plan.published[name][m] for name in both}, order_of(m)) for m in theirs}
+    places = {
+        m: ranks({name: plan.published[name][m] for name in both}, -1 if m in _PUBLISHED_LOWER else 1)
+        for m in theirs
+    }
     own_places = {m: ranks({name: figures[name][m].value for name in both}, order_of(m)) for m in ours}
     rows = [
         [name, *(f"{plan.published[name][m]:g} ({places[m][name]})" for m in theirs)]
@@ -180,9 +184,6 @@ def _published(plan: Plan, figures: Mapping[str, Mapping[str, Figure]], metrics:
     rows = [[m, *(f"{rank_correlation(own_places[m], places[their]):.2f}" for their in theirs)] for m in ours]
     text += "\n\nRank correlation (Spearman) of the orders, 1 for the same, -1 for the reverse:\n\n"
     return text + _table(["place by", *(f"published {m}" for m in theirs)], rows)
-
-
-_ARROWS = {1: "↑", -1: "↓", 0: ""}
 
 
 def _having(figures: Mapping[str, Mapping[str, Figure]], metric: str) -> list[str]:
