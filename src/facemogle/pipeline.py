@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from inspect import signature
 from pathlib import Path
@@ -28,7 +28,8 @@ from facemogle.models.dit import FaceMoGLETransformer
 from facemogle.models.injection import MaskInjection
 from facemogle.models.mask_memory import MaskLatents
 from facemogle.models.mogle import MoGLE
-from facemogle.models.streams import MaskMemory, RequestContext
+from facemogle.models.passes import Experts, Moments, Pass, Row, rows_of_request
+from facemogle.models.streams import MaskMemory, Moment
 from facemogle.models.text import encode_captions
 from facemogle.models.tokenizer import truncated_words, unknown_words
 
@@ -54,17 +55,6 @@ class FaceMoGLEOutput(BaseOutput):
     seeds: list[int] | None
     unknown_words: list[list[str]]
     truncated_words: list[list[str]]
-
-
-@dataclass(frozen=True)
-class _Branch:
-    """Rows of the batch that share one pass of the transformer, and what they count for in the velocity."""
-
-    row_K: Tensor
-    weight_K: Tensor
-    context: RequestContext
-    expert_KRNC: Tensor | None = None
-    global_KNC: Tensor | None = None
 
 
 class FaceMoGLEPipeline(DiffusionPipeline):
@@ -210,7 +200,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             output_type=output_type,
         )
         prompts, label_maps, seeds = as_batch(prompt, mask, seed, latents)
-        device, dtype = self._execution_device, self.transformer.dtype
+        device = self._execution_device
         rows, columns = height // multiple, width // multiple
         unknown, truncated = self._unread_words(prompts, max_sequence_length)
 
@@ -223,22 +213,23 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             seeds = None  # no seed made these pictures
         x_BNC = latents.to(device, torch.float32)
         weight_BN = mask_weights(label_maps, mask_strength, region_strength, height, width, multiple)
-        branches = self._branches(
-            prompts, label_maps, weight_BN, guidance, height, width, max_sequence_length
-        )
+        passes = self._passes(prompts, label_maps, weight_BN, guidance, height, width, max_sequence_length)
 
         self._set_timesteps(steps, rows * columns, device)
         gates: list[Tensor] = []
         memories: dict[int, MaskMemory] = {}
         timesteps: Tensor = self.scheduler.timesteps
+        # Not the timesteps, which UniPC cuts to whole thousandths; shifts round up.
+        t_S = self.scheduler.sigmas[: len(timesteps)].to(device, torch.float32).clamp(max=1.0)
+        moments = [Moments(self.transformer, each.context, t_S) for each in passes]
         with self.progress_bar(total=len(timesteps)) as progress:  # pyright: ignore[reportCallIssue]
             for index, timestep in enumerate(timesteps):
-                # Not the timestep, which UniPC cuts to whole thousandths; shifts round up.
-                t = min(1.0, float(self.scheduler.sigmas[index]))
+                t = float(t_S[index])
                 acts = mask_window is None or mask_window[1] <= t <= mask_window[0]
                 if index % mask_reuse == 0:
                     memories = {}
-                velocity, gate_BNR = self._velocity(branches, x_BNC, t, acts, dtype, memories)
+                now = [of_pass[index] for of_pass in moments]
+                velocity, gate_BNR = self._velocity(passes, now, x_BNC, t, acts, memories)
                 x_BNC: Tensor = self.scheduler.step(velocity, timestep, x_BNC, return_dict=False)[0]
                 if return_gates:
                     gates.append(gate_BNR)
@@ -265,7 +256,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
                 logger.warning("the model %s: %s", what, ", ".join(found))
         return unknown, truncated
 
-    def _branches(
+    def _passes(
         self,
         prompts: list[str],
         label_maps: list[LabelMap | None],
@@ -274,65 +265,55 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         height: int,
         width: int,
         max_sequence_length: int,
-    ) -> list[_Branch]:
-        """The passes a step needs: one for rows with a mask, one for those without.
-
-        Guided by its own velocities v(caption, mask), an image follows v(-, -) + g (v(-, mask) - v(-, -))
-        + g k (v(caption, mask) - v(-, mask)), with g the guidance scale and k the model's caption guidance.
-        """
+    ) -> list[Pass]:
+        """What a step needs: one pass for rows with a mask, one for those without."""
         device, dtype = self._execution_device, self.transformer.dtype
         multiple = downscale(self.vae) * PATCH
         grid = {"rows": height // multiple, "columns": width // multiple}
-        embedded = self.transformer.config["guidance_embeds"]
-        tokens_BLX, pooled_BP = self._encode([*prompts, ""], max_sequence_length)
-        masked: list[tuple[int, int, float]] = []  # image, caption, weight of its velocity
-        plain: list[tuple[int, int, float]] = []
-        for image, (prompt, label_map) in enumerate(zip(prompts, label_maps, strict=True)):
-            own = masked if label_map is not None else plain
-            if embedded:
-                own.append((image, image, 1.0))
-                continue
-            no_caption, with_mask = len(prompts), guidance if label_map is not None else 0.0
-            with_caption = guidance * self.config["caption_guidance"] if prompt else 0.0
-            own += [(image, image, with_caption)] * bool(with_caption)
-            if label_map is not None and with_mask != with_caption:
-                masked.append((image, no_caption, with_mask - with_caption))
-            rest = 1 - (with_mask if label_map is not None else with_caption)
-            plain += [(image, no_caption, rest)] * (rest != 0)
+        told: bool = self.transformer.config["guidance_embeds"]
+        masked, plain = rows_of_request(
+            prompts,
+            [label_map is not None for label_map in label_maps],
+            guidance=guidance,
+            caption_guidance=self.config["caption_guidance"],
+            told=told,
+        )
+        captions = list(dict.fromkeys(row.caption for row in (*masked, *plain)))
+        tokens_BLX, pooled_BP = self._encode(captions, max_sequence_length)
 
-        def prepared(
-            rows: list[tuple[int, int, float]], **mask: Any
-        ) -> tuple[Tensor, Tensor, RequestContext]:
-            images, captions, weights = map(list, zip(*rows, strict=True))
-            told = torch.full((len(rows),), guidance, device=device, dtype=dtype) if embedded else None
-            context = self.transformer.prepare(
-                tokens_BLX[captions], pooled_BP[captions], told, **grid, **mask
-            )
-            return torch.tensor(images, device=device), torch.tensor(weights, device=device), context
+        def prepared(rows: list[Row], **mask: Any) -> Pass:
+            which = [captions.index(row.caption) for row in rows]
+            scale = torch.full((len(rows),), guidance, device=device, dtype=dtype) if told else None
+            context = self.transformer.prepare(tokens_BLX[which], pooled_BP[which], scale, **grid, **mask)
+            images, weights = [row.image for row in rows], [row.weight for row in rows]
+            return Pass(torch.tensor(images, device=device), torch.tensor(weights, device=device), context)
 
-        branches = []
+        passes = []
         if masked:
-            owners = list(dict.fromkeys(image for image, _, _ in masked))
-            drawn = [m for m in label_maps if m is not None]
-            plane_MRNC = self._mask_latents(self.vae, drawn, height=height, width=width, device=device)
-            plane_MRNC = plane_MRNC.to(dtype)
-            images = [image for image, _, _ in masked]
-            which = [owners.index(image) for image in images]
-            weight_KN = None if weight_BN is None else weight_BN[images].to(device, dtype)
+            drawn = {i: label_map for i, label_map in enumerate(label_maps) if label_map is not None}
+            plane_MRNC = self._mask_latents(
+                self.vae, list(drawn.values()), height=height, width=width, device=device
+            ).to(dtype)
+            which_K = torch.tensor([list(drawn).index(row.image) for row in masked], device=device)
+            weight_KN = None
+            if weight_BN is not None:
+                weight_KN = weight_BN[[row.image for row in masked]].to(device, dtype)
             if isinstance(self.mogle, MoGLE):
-                row_K, share_K, context = prepared(masked, mask=True, mask_weight_BN=weight_KN)
-                expert_KRNC = self.mogle.experts(plane_MRNC)[which]
-                branches.append(_Branch(row_K, share_K, context, expert_KRNC, plane_MRNC[which, 0]))
+                joined = prepared(masked, mask=True, mask_weight_BN=weight_KN)
+                image_M = torch.tensor(list(drawn), device=device)
+                experts = Experts(image_M, which_K, self.mogle.experts(plane_MRNC), plane_MRNC[:, 0])
+                passes.append(replace(joined, experts=experts))
             else:
                 if weight_KN is not None:
                     raise ValueError(
                         "mask_strength and region_strength act on mask tokens, this model's mask has none"
                     )
-                row_K, share_K, context = prepared(masked, mask=False)
-                branches.append(_Branch(row_K, share_K, self.mogle.inject(context, plane_MRNC[which])))
+                joined = prepared(masked, mask=False)
+                context = self.mogle.inject(joined.context, plane_MRNC[which_K])
+                passes.append(replace(joined, context=context))
         if plain:
-            branches.append(_Branch(*prepared(plain, mask=False)))
-        return branches
+            passes.append(prepared(plain, mask=False))
+        return passes
 
     def _encode(self, prompts: Sequence[str], max_sequence_length: int) -> tuple[Tensor, Tensor]:
         tokens, pooled = encode_captions(
@@ -366,37 +347,37 @@ class FaceMoGLEPipeline(DiffusionPipeline):
 
     def _velocity(
         self,
-        branches: list[_Branch],
+        passes: list[Pass],
+        moments: list[Moment],
         x_BNC: Tensor,
         t: float,
         mask_acts: bool,
-        dtype: torch.dtype,
         memories: dict[int, MaskMemory],
     ) -> tuple[Tensor, Tensor]:
         """Guided velocity of the batch, and gate weights B x N x R of its rows with a mask.
 
-        memories: by branch, mask streams that are still good, where they attend to themselves alone.
+        moments: of time t, one a pass. memories: by pass, mask streams that are still good, where they attend
+        to themselves alone.
         """
         velocity = torch.zeros_like(x_BNC)
         gate_BNR = x_BNC.new_zeros(*x_BNC.shape[:2], self.mogle.num_regions)
-        for number, branch in enumerate(branches):
-            x_KNC = x_BNC[branch.row_K].to(dtype)
-            t_K = torch.full((len(x_KNC),), t, device=x_BNC.device, dtype=torch.float32)
-            context, condition = branch.context, None
+        seen_BNC = x_BNC.to(self.transformer.dtype)
+        t_B = torch.full((len(x_BNC),), t, device=x_BNC.device, dtype=torch.float32)
+        for number, (each, moment) in enumerate(zip(passes, moments, strict=True)):
+            context, condition = each.context, None
             if not mask_acts:
                 context = context.without_mask()
-            elif branch.expert_KRNC is not None and branch.global_KNC is not None:
+            elif each.experts is not None:
                 assert isinstance(self.mogle, MoGLE)
-                gate_KNR = self.mogle.gate(branch.global_KNC, x_KNC, t_K)
-                gate_BNR[branch.row_K] = gate_KNR.float()
-                condition = self.mogle.mix(branch.expert_KRNC, gate_KNR)
+                condition, gate_MNR = each.condition(self.mogle, seen_BNC, t_B)
+                gate_BNR[each.experts.image_M] = gate_MNR.float()
                 if self.transformer.config["mask_attention"] == "self":
                     if number not in memories:
                         memories[number] = self.transformer.remember(condition, context)
                     condition = None
             memory = memories.get(number) if mask_acts else None
-            made = self.transformer(x_KNC, t_K, context, condition, memory).float()
-            velocity.index_add_(0, branch.row_K, made * branch.weight_K[:, None, None])
+            made = self.transformer(seen_BNC[each.image_K], moment, context, condition, memory).float()
+            velocity.index_add_(0, each.image_K, made * each.weight_K[:, None, None])
         return velocity, gate_BNR
 
     def _images(self, x_BNC: Tensor, rows: int, columns: int, output_type: str) -> list[Image.Image] | Tensor:

@@ -99,7 +99,8 @@ class TestPlanes:
         assert sum(counted) == 1 + int(present.sum()) == 1 + 3 + 20 + 2
 
     def test_of_many_masks_come_in_chunks_of_bounded_pixels(self, vae, monkeypatch):
-        monkeypatch.setattr("facemogle.models.autoencoder._PIXELS_AT_ONCE", 64 * 16 * 16)
+        at_once = {"cpu": 64 * 16 * 16}
+        monkeypatch.setattr("facemogle.models.autoencoder._PIXELS_AT_ONCE", at_once)
         planes, present = region_planes(label_maps()[1:2] * 4, height=16, width=16)
         largest: list[int] = []
         hook = vae.encoder.register_forward_hook(lambda module, inputs, _: largest.append(len(inputs[0])))

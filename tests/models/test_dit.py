@@ -233,9 +233,10 @@ def test_with_a_mask_equals_the_method_written_out(model, weight):
             close(ours[b], slow(b, mask=True, weight=weight))
 
 
-def test_without_a_mask_equals_flux(guided):
-    theirs = randomised(FluxTransformer2DModel(**SIZES, guidance_embeds=guided))
-    ours = FaceMoGLETransformer(**SIZES, guidance_embeds=guided).double().eval()
+@pytest.mark.parametrize("kinds", [{}, {"num_single_layers": 0}, {"num_layers": 0}])
+def test_without_a_mask_equals_flux(guided, kinds):
+    theirs = randomised(FluxTransformer2DModel(**SIZES | kinds, guidance_embeds=guided))
+    ours = FaceMoGLETransformer(**SIZES | kinds, guidance_embeds=guided).double().eval()
     ours.load_state_dict(theirs.state_dict(), strict=True)
     with torch.no_grad():
         expected = theirs(
@@ -248,8 +249,46 @@ def test_without_a_mask_equals_flux(guided):
             guidance=GUIDANCE if guided else None,
         ).sample
         close(ours(LATENTS, T, prepared(ours, mask=False)), expected, 1e-6)
-        for b in range(B):
+        for b in range(0 if kinds else B):
             close(expected[b], Slow(ours)(b, mask=False))  # the slow one is right as well
+
+
+class TestMoments:
+    """Modulation of many steps made at once is that of each."""
+
+    @pytest.mark.parametrize("mask", [False, True])
+    def test_velocities_are_those_at_their_times(self, model, mask):
+        times, context = torch.tensor([1.0, 0.35, 0.02], dtype=torch.float64), prepared(model, mask=mask)
+        condition = CONDITION if mask else None
+        with torch.no_grad():
+            moments = model.moments(times, context)
+            assert len(moments) == 3
+            for t, moment in zip(times, moments, strict=True):
+                close(
+                    model(LATENTS, moment, context, condition),
+                    model(LATENTS, t.expand(B), context, condition),
+                )
+
+    def test_each_layer_is_read_once(self, model):
+        calls: list[int] = []
+        layer = model.single_transformer_blocks[0].norm.linear
+        layer.register_forward_hook(lambda module, inputs, _: calls.append(len(inputs[0])))
+        with torch.no_grad():
+            context = prepared(model, mask=False)
+            for moment in model.moments(torch.linspace(1, 0, 4).double(), context):
+                model(LATENTS, moment, context)
+        assert calls == [4 * B]
+
+
+class TestLastBlock:
+    def test_makes_nothing_of_tokens_that_are_not_asked_for(self, model):
+        made: list[int] = []
+        last = model.single_transformer_blocks[-1]
+        for layer in (last.proj_mlp, last.proj_out, last.attn.to_q):
+            layer.register_forward_hook(lambda module, inputs, _: made.append(inputs[0].shape[1]))
+        with torch.no_grad():
+            model(LATENTS, T, prepared(model), CONDITION)
+        assert made == [N] * 3
 
 
 class TestMaskStream:

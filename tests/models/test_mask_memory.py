@@ -104,7 +104,7 @@ def load(vae: AutoencoderDC) -> None:
 
 
 def cast(vae: AutoencoderDC) -> None:
-    vae.to(torch.bfloat16)
+    vae.to(torch.bfloat16)  # pyright: ignore[reportArgumentType] - diffusers hides the signature
 
 
 def rescale(vae: AutoencoderDC) -> None:

@@ -16,7 +16,8 @@ from facemogle.core.latents import pack
 Autoencoder = AutoencoderKL | AutoencoderDC
 
 
-_PIXELS_AT_ONCE = 1 << 20  # of planes in the encoder: those of a batch at 512 px would fill a GPU
+_PIXELS_AT_ONCE = {"cpu": 1 << 17, "else": 1 << 20}
+"""Of planes in the encoder: CPUs are a quarter faster on what fits a cache; a batch of 512 px fills a GPU."""
 
 
 def downscale(vae: Autoencoder) -> int:
@@ -51,7 +52,8 @@ def encode_planes(vae: Autoencoder, planes_BR3HW: Tensor, present_BR: Tensor) ->
     """
     blank = torch.full_like(planes_BR3HW[:1, 0], -1.0)
     planes = torch.cat([blank, planes_BR3HW[present_BR]])
-    chunks = planes.split(max(1, _PIXELS_AT_ONCE // planes[0, 0].numel()))
+    pixels = _PIXELS_AT_ONCE["cpu" if planes.device.type == "cpu" else "else"]
+    chunks = planes.split(max(1, pixels // planes[0, 0].numel()))
     encoded = pack(torch.cat([encode(vae, chunk) for chunk in chunks]))
     tokens_BRNC = encoded[0].expand(*present_BR.shape, -1, -1).clone()
     tokens_BRNC[present_BR] = encoded[1:]

@@ -7,7 +7,6 @@ G runs of equally many tokens that are modulated alike, H heads, W = 2P width of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal, cast, get_args
@@ -22,19 +21,23 @@ from diffusers.models.transformers.transformer_flux import (
 )
 from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
-from torch.nn.functional import pad, silu
+from torch.nn.functional import silu
 
 from facemogle.core.latents import position_ids
 from facemogle.models.lora import MaskAdapters
 from facemogle.models.streams import (
     KeysAndValues,
     MaskMemory,
+    Moment,
     RequestContext,
     added,
     attention,
     attention_bias,
+    kept,
     modulated,
+    modulation,
     normed,
+    of_tokens,
 )
 
 MaskAttention = Literal["joint", "self"]
@@ -137,39 +140,49 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         context = RequestContext(self.context_embedder(prompt_BLX), pooled_BP, guidance_B, rotary_T1P2)
         if not mask:
             return context
-        emb_BD = self._time_embedding(torch.zeros_like(pooled_BP[:, 0]), context)
-        modulation = {}
-        for kind, norm in (
-            ("transformer_blocks", "norm1.linear"),
-            ("single_transformer_blocks", "norm.linear"),
-        ):
-            for i in range(len(getattr(self, kind))):
-                path = f"{kind}.{i}.{norm}"
-                modulation[path] = self.get_submodule(path)(emb_BD) + self._adapter(path, emb_BD)
+        emb_BD = silu(self._time_embedding(torch.zeros_like(pooled_BP[:, 0]), context))
+        made = {
+            path: self.get_submodule(path)(emb_BD) + self._adapter(path, emb_BD)
+            for path in self._modulating_layers()
+            if "context" not in path
+        }
         bias = None
         if mask_weight_BN is not None:
             num_other = text_ids.shape[0] + len(ids)
             bias = attention_bias(mask_weight_BN.log(), num_other=num_other)
             if self.config["mask_attention"] == "self":
                 bias = bias[:, :, :num_other]
-        return replace(context, num_mask_tokens=len(ids), mask_modulation=modulation, attention_bias=bias)
+        return replace(context, num_mask_tokens=len(ids), mask_modulation=made, attention_bias=bias)
+
+    @apply_forward_hook
+    def moments(self, t_S: Tensor, context: RequestContext) -> list[Moment]:
+        """What each of several times in [0, 1] means to a request, for `forward` in place of the time.
+
+        A layer reads its weights once for all of them: with few rows, that is what takes the time.
+        """
+        times, rows = len(t_S), len(context.pooled_BP)
+        told = None if context.guidance_B is None else context.guidance_B.repeat(times)
+        spread = replace(context, pooled_BP=context.pooled_BP.repeat(times, 1), guidance_B=told)
+        return self._moment(t_S.repeat_interleave(rows), spread).split(rows)
 
     # -- every step ------------------------------------------------------------------------------------------
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride] - conditions come prepared, see above
         self,
         latents_BNC: Tensor,
-        t_B: Tensor,
+        t_B: Tensor | Moment,
         context: RequestContext,
         condition_BNC: Tensor | None = None,
         memory: MaskMemory | None = None,
     ) -> Tensor:
         """Velocity B x N x C of packed latents at t in [0, 1]; condition_BNC are the mask tokens, if any.
 
+        t_B: times, or what `moments` made of one.
+
         memory: what `remember` made of them, in their place. ValueError if condition tokens are given
         without, or missing with, a context prepared for a mask.
         """
-        if (condition_BNC is None and memory is None) != (context.num_mask_tokens == 0):
+        if (condition_BNC is None and memory is None) != (context.mask_modulation is None):
             raise ValueError("condition tokens and a context prepared with mask=True go together")
         if condition_BNC is not None and self.config["mask_attention"] == "self":
             memory, condition_BNC = self.remember(condition_BNC, context), None
@@ -180,53 +193,69 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         x_BND = self._linear("x_embedder", x_BND, num_mask)
         if context.image_addend_BND is not None:
             x_BND = x_BND + context.image_addend_BND
-        temb_BD = self._time_embedding(t_B, context, activated=False)
-        tokens_BTD, _ = self._blocks(context.text_BLD, x_BND, silu(temb_BD), context, memory)
+        moment = t_B if isinstance(t_B, Moment) else self._moment(t_B, context)
         num_text = context.text_BLD.shape[1]
-        image_BND = tokens_BTD[:, num_text : num_text + num_image]
-        return self.proj_out(self.norm_out(image_BND, temb_BD))
+        image = slice(num_text, num_text + num_image)
+        image_BND, _ = self._blocks(context.text_BLD, x_BND, moment, context, memory, asking=image)
+        return self.proj_out(self.norm_out(image_BND, moment.temb_BD))
 
     def remember(self, condition_BNC: Tensor, context: RequestContext) -> MaskMemory:
         """Keys and values of mask tokens that attend to themselves alone; ValueError if they do not."""
         if self.config["mask_attention"] != "self":
             raise ValueError("mask_attention is 'joint', must be 'self' for mask tokens to be remembered")
-        emb_BD = self._time_embedding(torch.zeros_like(context.pooled_BP[:, 0]), context)
+        moment = self._moment(torch.zeros_like(context.pooled_BP[:, 0]), context)
         x_BMD = self._linear("x_embedder", condition_BNC, context.num_mask_tokens)
-        _, memory = self._blocks(context.text_BLD[:, :0], x_BMD, emb_BD, context.mask_alone())
+        _, memory = self._blocks(context.text_BLD[:, :0], x_BMD, moment, context.mask_alone())
         return memory
 
     def _blocks(
         self,
         text_BLD: Tensor,
         x_BND: Tensor,
-        emb_BD: Tensor,
+        moment: Moment,
         context: RequestContext,
         memory: MaskMemory | None = None,
+        asking: slice | None = None,
     ) -> tuple[Tensor, MaskMemory]:
         """All tokens after the last block, and of every block the keys and values of its image-side tokens.
 
-        The latter only of a pass of mask tokens alone: kept, they would undo gradient checkpointing.
+        The latter only of a pass of mask tokens alone: kept, they would undo gradient checkpointing. asking:
+        which tokens are wanted; the last block then makes nothing of the others but keys and values.
         """
-        made, num_double = [], len(self.transformer_blocks)
+        made, num_double, num_single = [], len(self.transformer_blocks), len(self.single_transformer_blocks)
         for i in range(num_double):
             more = None if memory is None else memory[i]
-            text_BLD, x_BND, own = self._run(self._double_block, i, text_BLD, x_BND, emb_BD, context, more)
+            text_BLD, x_BND, own = self._run(self._double_block, i, text_BLD, x_BND, moment, context, more)
             made.append(own)
         tokens_BTD = torch.cat([text_BLD, x_BND], dim=1)
-        for i in range(len(self.single_transformer_blocks)):
+        for i in range(num_single):
             more = None if memory is None else memory[num_double + i]
-            tokens_BTD, own = self._run(self._single_block, i, tokens_BTD, emb_BD, context, more)
+            wanted = asking if i == num_single - 1 else None
+            tokens_BTD, own = self._run(self._single_block, i, tokens_BTD, moment, context, more, wanted)
             made.append(own)
+        if asking is not None and not num_single:
+            tokens_BTD = tokens_BTD[:, asking]
         return tokens_BTD, tuple(made)
 
-    def _time_embedding(self, t_B: Tensor, context: RequestContext, *, activated: bool = True) -> Tensor:
+    def _modulating_layers(self) -> Iterator[str]:
+        for i in range(len(self.transformer_blocks)):
+            yield f"transformer_blocks.{i}.norm1.linear"
+            yield f"transformer_blocks.{i}.norm1_context.linear"
+        for i in range(len(self.single_transformer_blocks)):
+            yield f"single_transformer_blocks.{i}.norm.linear"
+
+    def _moment(self, t_B: Tensor, context: RequestContext) -> Moment:
+        temb_BD = self._time_embedding(t_B, context)
+        emb_BD = silu(temb_BD)
+        return Moment(temb_BD, {path: self.get_submodule(path)(emb_BD) for path in self._modulating_layers()})
+
+    def _time_embedding(self, t_B: Tensor, context: RequestContext) -> Tensor:
         # The one place that counts time in 0..1000, as FLUX's embeddings expect it.
         pooled = context.pooled_BP
         times = [t_B.to(pooled.dtype) * 1000]
         if context.guidance_B is not None:
             times.append(context.guidance_B.to(pooled.dtype) * 1000)
-        temb_BD = self.time_text_embed(*times, pooled)
-        return silu(temb_BD) if activated else temb_BD
+        return self.time_text_embed(*times, pooled)
 
     def _run(self, block: Callable[..., Any], *args: Any) -> Any:
         if torch.is_grad_enabled() and self.gradient_checkpointing:
@@ -243,32 +272,16 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
             y_BTD[:, -num_mask:] += self._adapter(path, x_BTD[:, -num_mask:])
         return y_BTD
 
-    def _modulation(
-        self, path: str, emb_BD: Tensor, context: RequestContext, num_tokens: int
-    ) -> tuple[Tensor, ...]:
-        """Shifts, scales and gates, B x G x 1 x D: with t, but with time 0 for the tokens of the mask."""
-        num_mask = context.num_mask_tokens
-        parts = []
-        if num_tokens > num_mask:
-            parts.append(self.get_submodule(path)(emb_BD)[:, None])
-        if context.mask_modulation is not None:
-            parts.append(context.mask_modulation[path][:, None])
-        if len(parts) > 1:
-            # The longest runs that end where the mask's tokens begin: spread over runs, nothing is copied.
-            run = math.gcd(num_tokens, num_mask)
-            runs = (num_tokens - num_mask) // run, num_mask // run
-            parts = [part.expand(-1, count, -1) for part, count in zip(parts, runs, strict=True)]
-        modulation = torch.cat(parts, dim=1)
-        if context.image_modulation is not None:
-            added_BND = context.image_modulation[path]
-            modulation = modulation + pad(added_BND, (0, 0, num_tokens - added_BND.shape[1], 0))
-        return modulation[:, :, None].split(emb_BD.shape[-1], dim=-1)
-
-    def _heads(self, block_path: str, x_BTD: Tensor, num_mask: int) -> list[Tensor]:
+    def _heads(
+        self, block_path: str, x_BTD: Tensor, num_mask: int, asking_BAD: Tensor | None = None
+    ) -> list[Tensor]:
+        """q of the tokens that ask, none of them a mask's, or of all, and k and v of all."""
         attn = cast(FluxAttention, self.get_submodule(f"{block_path}.attn"))
+        q = (x_BTD, num_mask) if asking_BAD is None else (asking_BAD, 0)
+        sources = {"to_q": q, "to_k": (x_BTD, num_mask), "to_v": (x_BTD, num_mask)}
         q, k, v = (
-            self._linear(f"{block_path}.attn.{name}", x_BTD, num_mask).unflatten(-1, (attn.heads, -1))
-            for name in ("to_q", "to_k", "to_v")
+            self._linear(f"{block_path}.attn.{name}", *source).unflatten(-1, (attn.heads, -1))
+            for name, source in sources.items()
         )
         return [normed(attn.norm_q, q), normed(attn.norm_k, k), v]
 
@@ -277,16 +290,16 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         index: int,
         text_BLD: Tensor,
         x_BND: Tensor,
-        emb_BD: Tensor,
+        moment: Moment,
         context: RequestContext,
         memory: KeysAndValues | None,
     ) -> tuple[Tensor, Tensor, KeysAndValues | None]:
         path, num_mask = f"transformer_blocks.{index}", context.num_mask_tokens
         block = cast(FluxTransformerBlock, self.transformer_blocks[index])
-        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = self._modulation(
-            f"{path}.norm1.linear", emb_BD, context, x_BND.shape[1]
+        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = modulation(
+            f"{path}.norm1.linear", moment, context, x_BND.shape[1]
         )
-        text_modulation = block.norm1_context.linear(emb_BD)[:, None, None]
+        text_modulation = moment.modulation[f"{path}.norm1_context.linear"][:, None, None]
         t_shift, t_scale, t_gate, t_mlp_shift, t_mlp_scale, t_mlp_gate = text_modulation.chunk(6, dim=-1)
 
         attn, text_norm = block.attn, modulated(block.norm1_context.norm(text_BLD), t_shift, t_scale)
@@ -307,26 +320,29 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         text_BLD = added(text_BLD, t_gate, attn.to_add_out(text_attended))
         text_hidden = modulated(block.norm2_context(text_BLD), t_mlp_shift, t_mlp_scale)
         text_BLD = added(text_BLD, t_mlp_gate, block.ff_context(text_hidden))
-        return text_BLD, x_BND, _kept(own, context)
+        return text_BLD, x_BND, kept(own, context)
 
     def _single_block(
         self,
         index: int,
         tokens_BTD: Tensor,
-        emb_BD: Tensor,
+        moment: Moment,
         context: RequestContext,
         memory: KeysAndValues | None,
+        asking: slice | None,
     ) -> tuple[Tensor, KeysAndValues | None]:
         path, num_mask = f"single_transformer_blocks.{index}", context.num_mask_tokens
         block = cast(FluxSingleTransformerBlock, self.single_transformer_blocks[index])
-        shift, scale, gate = self._modulation(f"{path}.norm.linear", emb_BD, context, tokens_BTD.shape[1])
+        num_tokens = tokens_BTD.shape[1]
+        shift, scale, gate = modulation(f"{path}.norm.linear", moment, context, num_tokens)
         normed_BTD = modulated(block.norm.norm(tokens_BTD), shift, scale)
+        asking_BAD = None if asking is None else normed_BTD[:, asking]
+        attended, own = attention(
+            self._heads(path, normed_BTD, num_mask, asking_BAD), context, memory, asking
+        )
+        if asking is not None:
+            tokens_BTD, normed_BTD, num_mask = tokens_BTD[:, asking], normed_BTD[:, asking], 0
+            gate = of_tokens(gate, asking, num_tokens)
         hidden = block.act_mlp(self._linear(f"{path}.proj_mlp", normed_BTD, num_mask))
-        attended, own = attention(self._heads(path, normed_BTD, num_mask), context, memory)
         made = self._linear(f"{path}.proj_out", torch.cat([attended, hidden], dim=-1), num_mask)
-        return added(tokens_BTD, gate, made), _kept(own, context)
-
-
-def _kept(own: KeysAndValues, context: RequestContext) -> KeysAndValues | None:
-    """Of a pass of mask tokens alone, their keys and values."""
-    return own if context.num_mask_tokens == len(context.rotary_T1P2) else None
+        return added(tokens_BTD, gate, made), kept(own, context)

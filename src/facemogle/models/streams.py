@@ -6,12 +6,13 @@ tokens, D width, G runs of equally many tokens that are modulated alike, H heads
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 KeysAndValues: TypeAlias = tuple[Tensor, Tensor]
 MaskMemory: TypeAlias = tuple[KeysAndValues, ...]
@@ -59,6 +60,40 @@ class RequestContext:
         return replace(self.without_mask(), attention_bias=self.attention_bias)
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What a time means to a request's rows: its embedding, and by layer what modulates text and image."""
+
+    temb_BD: Tensor
+    modulation: dict[str, Tensor]
+
+    def split(self, rows: int) -> list[Moment]:
+        """Moments of so many rows each."""
+        parts = {path: made.split(rows) for path, made in self.modulation.items()}
+        return [
+            Moment(temb_BD, {path: made[i] for path, made in parts.items()})
+            for i, temb_BD in enumerate(self.temb_BD.split(rows))
+        ]
+
+
+def modulation(path: str, moment: Moment, context: RequestContext, num_tokens: int) -> tuple[Tensor, ...]:
+    """Shifts, scales and gates, B x G x 1 x D: with t, but with time 0 for the tokens of the mask."""
+    num_mask = context.num_mask_tokens
+    parts = [moment.modulation[path][:, None]] if num_tokens > num_mask else []
+    if context.mask_modulation is not None:
+        parts.append(context.mask_modulation[path][:, None])
+    if len(parts) > 1:
+        # The longest runs that end where the mask's tokens begin: spread over runs, nothing is copied.
+        run = math.gcd(num_tokens, num_mask)
+        runs = (num_tokens - num_mask) // run, num_mask // run
+        parts = [part.expand(-1, count, -1) for part, count in zip(parts, runs, strict=True)]
+    made = torch.cat(parts, dim=1)
+    if context.image_modulation is not None:
+        added_BND = context.image_modulation[path]
+        made = made + pad(added_BND, (0, 0, num_tokens - added_BND.shape[1], 0))
+    return made[:, :, None].split(moment.temb_BD.shape[-1], dim=-1)
+
+
 def modulated(normed_BTD: Tensor, shift_BG1D: Tensor, scale_BG1D: Tensor) -> Tensor:
     """normed (1 + scale) + shift, in the precision of the layer that made these, which the next ones want."""
     runs = normed_BTD.unflatten(1, (shift_BG1D.shape[1], -1))
@@ -69,6 +104,15 @@ def added(tokens_BTD: Tensor, gate_BG1D: Tensor, made_BTD: Tensor) -> Tensor:
     """tokens + gate made."""
     tokens, made = (x.unflatten(1, (gate_BG1D.shape[1], -1)) for x in (tokens_BTD, made_BTD))
     return torch.addcmul(tokens, gate_BG1D, made).flatten(1, 2)
+
+
+def of_tokens(part_BG1D: Tensor, tokens: slice, num_tokens: int) -> Tensor:
+    """Of something by runs of equally many tokens that of some tokens, which are whole runs."""
+    num_runs = part_BG1D.shape[1]
+    if num_runs == 1:
+        return part_BG1D
+    run = num_tokens // num_runs
+    return part_BG1D[:, tokens.start // run : tokens.stop // run]
 
 
 def normed(norm: nn.Module, x_BTHW: Tensor) -> Tensor:
@@ -88,22 +132,30 @@ def rotated(x_BTHW: Tensor, rotary_T1P2: Tensor) -> Tensor:
 
 
 def attention(
-    heads: list[Tensor], context: RequestContext, memory: KeysAndValues | None = None
+    heads: list[Tensor],
+    context: RequestContext,
+    memory: KeysAndValues | None = None,
+    asking: slice | None = None,
 ) -> tuple[Tensor, KeysAndValues]:
     """Joint attention of all streams, B x T x D, and the keys and values of these tokens, B x T x H x W.
 
     heads: q, k and v, B x T x H x W. memory: keys and values of more tokens, which ask nothing themselves.
+    asking: the tokens that q is of, by default all; the result is for them.
     """
     q, k, v = heads
-    q, k = (rotated(x, context.rotary_T1P2).to(v.dtype) for x in (q, k))
+    rotary, bias = context.rotary_T1P2, context.attention_bias
+    k = rotated(k, rotary).to(v.dtype)
+    if asking is not None:
+        rotary, bias = rotary[asking], None if bias is None else bias[:, :, asking]
+    q = rotated(q, rotary).to(v.dtype)
     own = k, v
     if memory is not None:
         k, v = (torch.cat(pair, dim=1) for pair in zip(own, memory, strict=True))
     q, k, v = (x.transpose(1, 2) for x in (q, k, v))
     if v.requires_grad and v.device.type == "cpu" and v.dtype == torch.bfloat16:
-        out = _attention_by_products(q, k, v, context.attention_bias)
+        out = _attention_by_products(q, k, v, bias)
     else:
-        out = scaled_dot_product_attention(q, k, v, attn_mask=context.attention_bias)
+        out = scaled_dot_product_attention(q, k, v, attn_mask=bias)
     return out.transpose(1, 2).flatten(2), own
 
 
@@ -120,3 +172,8 @@ def attention_bias(log_weight_BM: Tensor, *, num_other: int) -> Tensor:
     bias[:, 0, :num_other, num_other:] = log_weight_BM[:, None, :]
     bias[:, 0, num_other:, :num_other] = log_weight_BM[:, :, None]
     return bias
+
+
+def kept(own: KeysAndValues, context: RequestContext) -> KeysAndValues | None:
+    """Of a pass of mask tokens alone, their keys and values."""
+    return own if context.num_mask_tokens == len(context.rotary_T1P2) else None
