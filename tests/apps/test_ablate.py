@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from facemogle.apps import cli
 from facemogle.apps.ablate.plan import differences, read_plan
-from facemogle.apps.ablate.table import combined, order_of, rank_correlation, ranks
+from facemogle.apps.ablate.table import combined, order_of, rank_correlation, ranks, write_table
 from facemogle.evaluation.intervals import Figure
 from facemogle.models.mogle import MoGLE
 from facemogle.training.recipe import GeneratorRecipe
@@ -82,6 +83,7 @@ class TestPlan:
             ("evaluation.faces=0", "faces is 0, must be at least 1"),
             ("published.none.FID=3", "published.none: no such variant, known are full, spade"),
             ('published.full.FID="low"', "published.full.FID: is 'low', must be a number"),
+            ("published.full.LPIPS=1", "published.full.LPIPS: unknown metric, known are FID"),
             ("recipe=none.toml", "none.toml"),
             ("each.kind=autoencoder", "variants.full: model.fresh_mask: unknown setting"),
         ],
@@ -106,16 +108,11 @@ class TestArithmetic:
         assert rank_correlation(low, high) == -1
         assert math.isnan(rank_correlation({"a": 1}, {"a": 1}))
 
-    def test_one_seed_has_the_interval_of_the_faces_and_several_a_wider_or_narrower_one(self):
-        one = Figure(1.0, 0.8, 1.2, 10)
-        assert combined([one]) is one
-        alike = combined([one] * 4)
-        assert alike.value == 1.0
-        assert alike.high - alike.value == pytest.approx(0.2 / 2)
-        assert alike.count == 40
-        apart = combined([Figure(1.0, 1.0, 1.0, 10), Figure(2.0, 2.0, 2.0, 10)])
-        assert apart.value == 1.5
-        assert apart.high - apart.value == pytest.approx(1.96 * math.sqrt(0.5 / 2))
+    def test_several_seeds_span_their_intervals(self):
+        one, other = Figure(1.0, 0.8, 1.2, 10), Figure(2.0, 1.9, 2.3, 10)
+        assert combined([one]) == one
+        assert combined([one] * 4) == one
+        assert combined([one, other]) == Figure(1.5, 0.8, 2.3, 10)
 
 
 def run(*arguments: object, code: int = 0) -> str:
@@ -170,9 +167,9 @@ class TestWhole:
         full, spade = (table[name]["figures"] for name in ("full", "spade"))
         assert full.keys() == spade.keys() > {"held-out loss", "fid/judge", "masks/miou"}
         assert full["held-out loss"]["value"] != spade["held-out loss"]["value"]
-        assert table["full"]["mask_parameters"] == MoGLE().num_parameters()
+        assert table["full"]["mask_parameters"] == MoGLE().num_used_parameters
         text = (done / "table.md").read_text()
-        assert "\n| photographs |  | – | " in text  # they have no loss
+        assert "\n| photographs |  |  | – | " in text  # they have no loss
         assert "| published FID | place by held-out loss |" in text
         assert "| full | 2 (2) |" in text
         with Image.open(done / "sheet.png") as sheet:
@@ -186,8 +183,32 @@ class TestWhole:
     def test_another_plan_in_the_same_folder_is_refused(self, done, small_plan):
         said = run(small_plan, "--out", done, "--set", "each.schedule.steps=3", code=2)
         assert "full-0: begun with schedule.steps 2, now it is 3" in said
+        said = run(small_plan, "--out", done, "--set", "start.schedule.steps=2", code=2)
+        assert "run: begun with schedule.steps 1, now it is 2" in said
         said = run(small_plan, "--out", done, "--set", "evaluation.steps=2", code=2)
         assert "begun with steps 1, now it is 2" in said
+
+    def test_another_start_in_its_place_is_noticed(self, done, small_plan, tmp_path):
+        moved = shutil.copytree(done, tmp_path / "out")
+        for path in (*moved.glob("runs/*.json"), moved / "start" / "run.json"):
+            path.write_text(path.read_text().replace(str(done), str(moved)))
+        config = moved / "start" / "model" / "model_index.json"
+        config.write_text(config.read_text() + " ")
+        said = run(small_plan, "--out", moved, code=2)
+        assert "full-0: begun with model.start" in said
+
+    def test_variants_measured_otherwise_do_not_share_a_table(self, done, small_plan, tmp_path):
+        moved = shutil.copytree(done, tmp_path / "out")
+        report = moved / "evaluations" / "spade-0" / "report.json"
+        report.write_text(report.read_text().replace('"steps": 1', '"steps": 4'))
+        with pytest.raises(ValueError, match=r"spade-0: measured with steps 4, .*full-0 with 1"):
+            write_table(read_plan(small_plan), moved)
+
+    def test_seeds_are_added_one_by_one(self, done, small_plan, tmp_path):
+        moved = shutil.copytree(done, tmp_path / "out")
+        run(small_plan, "--out", moved, "--only", "spade", "--set", "seeds=[1, 0]")
+        variants = json.loads((moved / "table.json").read_text())["variants"]
+        assert {name: own["seeds"] for name, own in variants.items()} == {"full": 1, "spade": 2}
 
 
 def test_dry_run_tells_variants_apart(small_plan, tmp_path):

@@ -120,11 +120,15 @@ def test_sizes_are_free():
     assert mogle.expert_in_RCE.shape == (3, 16, 8)
 
 
-def test_fresh_experts_keep_unit_variance():
+@pytest.mark.parametrize("variant", ["expert_mean", "global_only", "local_only"])
+def test_fresh_experts_keep_unit_variance(variant):
     generator = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        mogle = MoGLE(variant="expert_mean")
+        mogle = MoGLE(variant=variant)
+    if variant == "local_only":  # an even mixture, as with fresh weights nearly
+        mogle.gate_out.weight.data.zero_()
+        mogle.gate_out.bias.data.zero_()
     planes = torch.randn(1, 20, 4096, 64, generator=generator)
     condition = mogle(planes, torch.zeros(1, 4096, 64), torch.zeros(1))
     assert abs(condition.std().item() - 1) < 0.1
@@ -204,6 +208,18 @@ class TestEveryVariant:
             gradients = [p.grad for p in mogle.parameters() if p.grad is not None]
             assert gradients
             assert all(gradient.isfinite().all() for gradient in gradients)
+
+    def test_used_parameters_are_those_with_a_gradient(self, variant):
+        mogle, generator = mogle_of(variant), torch.Generator().manual_seed(2)
+        planes, latents = (
+            torch.randn(shape, generator=generator, dtype=torch.float64)
+            for shape in ((400, 20, 1, C), (400, 1, C))
+        )
+        condition = mogle(planes.requires_grad_(), latents, torch.linspace(0, 1, 400).double())
+        condition.square().sum().backward()
+        used = sum(int((p.grad != 0).sum()) for p in mogle.parameters() if p.grad is not None)
+        assert used == mogle.num_used_parameters
+        assert used == {"full": 101_780, "plane_mean": 0}.get(variant, used)
 
     def test_survives_saving(self, variant, tmp_path):
         mogle, (planes, latents, t) = (

@@ -59,8 +59,9 @@ class MoGLE(ModelMixin, ConfigMixin):
         if variant not in get_args(Variant):
             raise ValueError(f"variant is {variant!r}, must be one of {', '.join(get_args(Variant))}")
         self.num_regions, self.variant, self.gate_time_scale = num_regions, variant, gate_time_scale
-        # Fan-in scales that give the even mixture of all experts unit variance for unit-variance planes.
-        in_scale, out_scale = math.sqrt(2 / channels), math.sqrt(num_regions / expert_width)
+        # Fan-in scales that give the even mixture of experts unit variance for unit-variance planes.
+        num_mixed = {"global_only": 1, "local_only": num_regions - 1}.get(variant, num_regions)
+        in_scale, out_scale = math.sqrt(2 / channels), math.sqrt(num_mixed / expert_width)
         self.expert_in_RCE = nn.Parameter(torch.randn(num_regions, channels, expert_width) * in_scale)
         self.expert_in_bias_R1E = nn.Parameter(torch.zeros(num_regions, 1, expert_width))
         self.expert_out_REC = nn.Parameter(torch.randn(num_regions, expert_width, channels) * out_scale)
@@ -72,6 +73,24 @@ class MoGLE(ModelMixin, ConfigMixin):
         self.time_embedding = TimestepEmbedding(_TIME_FEATURES, channels)
         self.gate_in = nn.Linear(channels, gate_width)
         self.gate_out = nn.Linear(gate_width, num_regions)
+
+    @property
+    def num_used_parameters(self) -> int:
+        """Of the weights, which are the same for all variants, those that this variant reads."""
+        R, used = self.num_regions, 0
+        if self.variant not in ("gate_only", "plane_mean"):
+            num_experts = {"global_only": 1, "local_only": R - 1}.get(self.variant, R)
+            used += num_experts * sum(
+                p[0].numel() for n, p in self.named_parameters() if n.startswith("expert_")
+            )
+        if self.variant not in ("global_only", "expert_mean", "plane_mean"):
+            parts: list[nn.Module] = [self.gate_in, self.gate_out]
+            if self.variant != "static_gate":
+                parts += [self.noise_proj, self.time_embedding]
+            used += sum(parameter.numel() for part in parts for parameter in part.parameters())
+        if self.variant == "local_only":
+            used -= self.gate_out.in_features + 1  # the global expert's score
+        return used
 
     @apply_forward_hook  # offloaded modules come to the device for this, not for `forward` alone
     def experts(self, plane_BRNC: Tensor) -> Tensor:

@@ -12,12 +12,14 @@ from typing import Any, Literal
 from facemogle.core.config import changed, from_mapping, to_mapping
 from facemogle.training.recipe import FluxRecipe, GeneratorRecipe, recipe_from
 
+PUBLISHED = {"FID": -1, "KID": -1, "CMMD": -1, "Mask": -1, "Text": 1, "IR": 1}
+"""Metrics of the paper's tables, and whether more (1) or less (-1) is better."""
 _TABLES = ("recipe", "seeds", "start", "each", "variants", "evaluation", "published")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How every variant is measured; the options of `facemogle evaluate --model`.
+    """How every variant is measured; options of `facemogle evaluate --model`.
 
     steps, faces: None for the model's own and for all of the split. metrics: empty for all that can run.
     weights: folder of the extractors' weights, "" for the usual one.
@@ -154,6 +156,10 @@ def _published(values: Any, variants: Mapping[str, Any], where: str) -> dict[str
         if name not in variants:
             raise ValueError(f"{where}published.{name}: no such variant, known are {', '.join(variants)}")
         for metric, value in figures.items():
+            if metric not in PUBLISHED:
+                raise ValueError(
+                    f"{where}published.{name}.{metric}: unknown metric, known are {', '.join(PUBLISHED)}"
+                )
             if type(value) not in (int, float):
                 raise ValueError(f"{where}published.{name}.{metric}: is {value!r}, must be a number")
     return {name: {metric: float(v) for metric, v in figures.items()} for name, figures in values.items()}

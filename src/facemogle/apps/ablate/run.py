@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,13 +69,10 @@ def _trained(recipe: GeneratorRecipe | FluxRecipe, run: Path, model: Path, devic
     from facemogle.apps.train.run import run as train
     from facemogle.core.config import to_mapping
     from facemogle.training.checkpoint import newest_checkpoint, step_of
-    from facemogle.training.loop import check_identity
-    from facemogle.training.recipe import read_recipe
 
+    _check_source(recipe, run)
     if model.is_dir():
-        check_identity(run, read_recipe(run / "recipe.toml").identity(), recipe.identity())
         return
-    run.parent.mkdir(parents=True, exist_ok=True)
     given = run.with_name(f"{run.name}.toml")
     given.write_text(tomli_w.dumps(to_mapping(recipe)), encoding="utf-8")
     torch.compiler.reset()  # what was compiled for the variant before is of no use to this one
@@ -83,6 +81,29 @@ def _trained(recipe: GeneratorRecipe | FluxRecipe, run: Path, model: Path, devic
     if last is None or step_of(last) < recipe.schedule.steps:
         raise typer.Abort
     export(run, model, whole=recipe.kind == "flux")
+
+
+def _check_source(recipe: GeneratorRecipe | FluxRecipe, run: Path) -> None:
+    """Keep what the run is made of beside it; ValueError if it was begun of something else.
+
+    A recipe names its start and its cache by their paths alone, and what lies there may change.
+    """
+    from facemogle.apps.model import fingerprint
+    from facemogle.training.cache import open_cache
+    from facemogle.training.loop import check_identity
+    from facemogle.training.recipe import GeneratorRecipe
+
+    source = recipe.identity() | {"data": open_cache(recipe.data.cache).fingerprint}
+    if isinstance(recipe, GeneratorRecipe) and recipe.model.start:
+        source["model.start"] = fingerprint(recipe.model.start)
+    kept = run.with_name(f"{run.name}.json")
+    if kept.is_file():
+        check_identity(run, json.loads(kept.read_text(encoding="utf-8")), source)
+        return
+    run.parent.mkdir(parents=True, exist_ok=True)
+    temporary = kept.with_name(kept.name + ".tmp")
+    temporary.write_text(json.dumps(source, indent=1), encoding="utf-8")
+    temporary.replace(kept)
 
 
 def _measured(plan: Plan, model: Path, out: Path, device: str | None) -> None:

@@ -7,21 +7,21 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean, variance
-from typing import Any
+from statistics import fmean
+from typing import Any, cast
 
 from PIL import Image
-from safetensors import safe_open
 
-from facemogle.apps.ablate.plan import Plan
+from facemogle.apps.ablate.plan import PUBLISHED, Plan
 from facemogle.apps.evaluate_generate import held_out
 from facemogle.apps.sheet import contact_sheet
 from facemogle.apps.train.plot import read_rows
 from facemogle.evaluation.intervals import Figure
 from facemogle.evaluation.report import ARROWS, HIGHER, LOWER, NEITHER, better
+from facemogle.models.injection import MaskInjection
+from facemogle.models.mogle import MoGLE
 
 HELD_OUT = "held-out loss"
-_PUBLISHED_LOWER = ("FID", "KID", "CMMD", "Mask")
 _SHEET_FACES = 8
 
 
@@ -32,6 +32,7 @@ def write_table(plan: Plan, out: Path) -> None:
         for name in plan.variants
         if (found := [_report(out, f"{name}-{seed}") for seed in plan.seeds if _is_measured(out, name, seed)])
     }
+    _check_alike([report for found in reports.values() for report in found])
     figures = {name: _figures(found) for name, found in reports.items()}
     table = {
         "variants": {
@@ -56,6 +57,27 @@ def write_table(plan: Plan, out: Path) -> None:
     temporary.replace(out / "sheet.png")
 
 
+def _check_alike(reports: Sequence[Mapping[str, Any]]) -> None:
+    """ValueError for variants that were measured in different ways."""
+    first = _way(reports[0])
+    for report in reports[1:]:
+        way = _way(report)
+        for name in sorted({*first, *way}):
+            if first.get(name) != way.get(name):
+                raise ValueError(
+                    f"{report['folder']}: measured with {name} {way.get(name)!r}, {reports[0]['folder']} "
+                    f"with {first.get(name)!r}; remove what is to be measured again"
+                )
+
+
+def _way(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be the same for figures to stand side by side."""
+    way = {
+        name: value for part in ("settings", "versions", "weights") for name, value in report[part].items()
+    }
+    return {name: value for name, value in way.items() if name not in ("model", "fingerprint of the model")}
+
+
 def order_of(metric: str) -> int:
     """1 where more is better, -1 where less is, 0 where neither is."""
     return {HIGHER: 1, LOWER: -1, NEITHER: 0}[_better(metric)]
@@ -66,17 +88,17 @@ def _better(metric: str) -> str:
 
 
 def combined(figures: Sequence[Figure]) -> Figure:
-    """One figure of several seeds: their mean, and an interval for the faces and the seeds together.
+    """One figure of several seeds: their mean, and the span of their intervals.
 
-    With one seed the interval is that of the faces alone, and says nothing of how training would vary.
+    All seeds make the same faces, so the faces' share of the interval does not shrink with their number; and
+    a few seeds say too little of how training varies for more than their span.
     """
-    if len(figures) == 1:
-        return figures[0]
-    values = [figure.value for figure in figures]
-    of_faces = fmean(((figure.high - figure.low) / 2) ** 2 for figure in figures)
-    half = math.sqrt((of_faces + 1.96**2 * variance(values)) / len(figures))
-    mean = fmean(values)
-    return Figure(mean, mean - half, mean + half, sum(figure.count for figure in figures))
+    return Figure(
+        fmean(figure.value for figure in figures),
+        min(figure.low for figure in figures),
+        max(figure.high for figure in figures),
+        figures[0].count,
+    )
 
 
 def ranks(values: Mapping[str, float], order: int) -> dict[str, int]:
@@ -102,17 +124,18 @@ def _report(out: Path, run: str) -> dict[str, Any]:
     row = read_rows(out / "runs" / run)[-1]
     losses = {key: row[key] for key in ("validation_mask", "validation_loss") if key in row}
     return report | {
+        "folder": str(out / "evaluations" / run),
         "held_out": next(iter(losses.values()), None),
-        "mask_parameters": _count_parameters(out / "models" / run / "mogle"),
+        "mask_parameters": _num_mask_parameters(out / "models" / run / "mogle"),
     }
 
 
-def _count_parameters(folder: Path) -> int:
-    count = 0
-    for path in folder.glob("*.safetensors"):
-        with safe_open(path, "pt") as file:
-            count += sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
-    return count
+def _num_mask_parameters(folder: Path) -> int:
+    """Weights that the variant reads to make something of the mask."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config["_class_name"] == MoGLE.__name__:
+        return cast(MoGLE, MoGLE.from_config(config)).num_used_parameters
+    return cast(MaskInjection, MaskInjection.from_config(config)).num_parameters()
 
 
 def _figures(reports: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
@@ -141,45 +164,50 @@ def _text(plan: Plan, table: Mapping[str, Any], figures: Mapping[str, Mapping[st
     }
     heads = [
         "variant",
+        "seeds",
         "parameters for the mask",
         *(f"{metric} {ARROWS[_better(metric)]}" for metric in metrics),
     ]
     scale = {metric: _figure(values) for metric, values in table["photographs"].items()}
-    rows = [["photographs", "", *(_cell(scale[metric]) if metric in scale else "–" for metric in metrics)]]
+    rows = [
+        ["photographs", "", "", *(_cell(scale[metric]) if metric in scale else "–" for metric in metrics)]
+    ]
     for name, own in figures.items():
-        cells = [name, f"{table['variants'][name]['mask_parameters']:,}"]
+        facts = table["variants"][name]
+        cells = [name, str(facts["seeds"]), f"{facts['mask_parameters']:,}"]
         for metric in metrics:
             cell = _cell(own[metric]) if metric in own else "–"
             cells.append(f"**{cell}**" if best.get(metric) == name else cell)
         rows.append(cells)
-    seeds = "one seed" if len(plan.seeds) == 1 else f"seeds {', '.join(map(str, plan.seeds))}"
+    several = " Of several seeds: the mean, and the span of their intervals." if len(plan.seeds) > 1 else ""
     intro = (
-        f"# Ablation, {seeds}\n\nValue and 95 % interval over the faces"
-        f"{'' if len(plan.seeds) == 1 else ' and the seeds'}; ↑ more is better, ↓ less is. Best in bold; "
-        "where intervals overlap, two variants are not told apart. Photographs: what they get themselves, of "
-        "distances two halves of them.\n\n"
+        "# Ablation\n\nValue and 95 % interval from resampling the faces, so without what another training "
+        f"would change; ↑ more is better, ↓ less is, best in bold.{several} All variants made the same faces "
+        "from the same noise, so their differences are surer than two intervals that overlap suggest. "
+        "Photographs: what they get themselves, of distances two halves of them. Parameters: those that read "
+        "the mask; transformer and caption encoder learn as well.\n\n"
     )
     return intro + _table(heads, rows) + _published(plan, figures, metrics)
 
 
 def _published(plan: Plan, figures: Mapping[str, Mapping[str, Figure]], metrics: Sequence[str]) -> str:
     """Our ranking beside each published metric's, with the correlation of both."""
-    theirs = list(dict.fromkeys(metric for own in plan.published.values() for metric in own))
     both = [name for name in figures if name in plan.published]
+    theirs = [m for m in PUBLISHED if all(m in plan.published[name] for name in both)]
     ours = [m for m in metrics if order_of(m) and set(both) <= set(_having(figures, m))]
     if len(both) < 2 or not theirs:
         return ""
-    places = {
-        m: ranks({name: plan.published[name][m] for name in both}, -1 if m in _PUBLISHED_LOWER else 1)
-        for m in theirs
-    }
+    places = {m: ranks({name: plan.published[name][m] for name in both}, PUBLISHED[m]) for m in theirs}
     own_places = {m: ranks({name: figures[name][m].value for name in both}, order_of(m)) for m in ours}
     rows = [
         [name, *(f"{plan.published[name][m]:g} ({places[m][name]})" for m in theirs)]
         + [str(own_places[m][name]) for m in ours]
         for name in both
     ]
-    text = "\n\n## Beside what was published\n\nPublished value (place), then the place here.\n\n"
+    text = (
+        "\n\n## Beside what was published\n\nPublished value (place), then the place here. Not the same "
+        "experiment: see the plan.\n\n"
+    )
     text += _table(["variant", *(f"published {m}" for m in theirs), *(f"place by {m}" for m in ours)], rows)
     rows = [[m, *(f"{rank_correlation(own_places[m], places[their]):.2f}" for their in theirs)] for m in ours]
     text += "\n\nRank correlation (Spearman) of the orders, 1 for the same, -1 for the reverse:\n\n"
@@ -209,7 +237,8 @@ def _sheet(plan: Plan, names: Sequence[str], out: Path) -> Image.Image:
     masks = faces.masks if faces.masks is not None and asked.task != "text" else [None] * len(faces.stems)
     cells = {}
     for column, name in enumerate(names):
-        folder = out / "evaluations" / f"{name}-{plan.seeds[0]}" / "generated"
+        seed = next(seed for seed in plan.seeds if _is_measured(out, name, seed))
+        folder = out / "evaluations" / f"{name}-{seed}" / "generated"
         for row, stem in enumerate(faces.stems):
             with Image.open(folder / f"{stem}.png") as picture:
                 cells[row, column] = picture.convert("RGB")
