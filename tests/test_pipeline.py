@@ -404,3 +404,21 @@ class TestLoading:
         assert arrived == ["FaceMoGLETransformer", "MoGLE", "MoGLE"]
         for part in (own_pipe.mogle, own_pipe.transformer):
             remove_hook_from_module(part)
+
+
+class TestGuidanceThatIsKept:
+    def test_is_nearly_the_same_picture_whatever_the_batch(self, tiny_pipe):
+        prompts, masks, seeds = [CAPTION, "", "young woman"], [face(), face(hat=True), None], [1, 2, 3]
+        kept = {"num_inference_steps": 4, "guidance_reuse": 2}
+        together = latents_of(tiny_pipe, prompts, mask=masks, seed=seeds, **kept)
+        exact = latents_of(tiny_pipe, prompts, mask=masks, seed=seeds, num_inference_steps=4)
+        assert differ(together, exact)
+        assert (together - exact).abs().mean() < 0.1 * exact.std()
+        for row, (prompt, mask, seed) in enumerate(zip(prompts, masks, seeds, strict=True)):
+            close(together[row : row + 1], latents_of(tiny_pipe, prompt, mask=mask, seed=seed, **kept))
+
+    def test_is_nothing_where_the_model_is_told_the_scale(self, flux_pipe):
+        with pytest.raises(ValueError, match="guidance_reuse is 2, must be 1 for a model that is told"):
+            latents_of(flux_pipe, mask=face(), guidance_reuse=2)
+        with pytest.raises(ValueError, match="guidance_reuse"):
+            latents_of(flux_pipe, mask=face(), guidance_reuse=0)

@@ -25,11 +25,11 @@ from facemogle.core.request import as_batch, check_request, mask_weights
 from facemogle.models.autoencoder import decode, downscale, latent_channels
 from facemogle.models.checkpoints import load_released_lora, load_released_mogle
 from facemogle.models.dit import FaceMoGLETransformer
+from facemogle.models.guided import GuidedVelocity
 from facemogle.models.injection import MaskInjection
 from facemogle.models.mask_memory import MaskLatents
 from facemogle.models.mogle import MoGLE
-from facemogle.models.passes import Experts, Moments, Pass, Row, rows_of_request
-from facemogle.models.streams import MaskMemory, Moment
+from facemogle.models.passes import Experts, Pass, Row, rows_of_request
 from facemogle.models.text import encode_captions
 from facemogle.models.tokenizer import truncated_words, unknown_words
 
@@ -154,6 +154,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         region_strength: Mapping[str, float] | None = None,
         mask_window: tuple[float, float] | None = None,
         mask_reuse: int = 1,
+        guidance_reuse: int = 1,
         latents: Tensor | None = None,
         max_sequence_length: int = 512,
         output_type: Literal["pil", "pt", "latent"] = "pil",
@@ -169,6 +170,9 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         mask_window: (t_high, t_low), the times in [0, 1] (1 is noise) between which the mask acts.
         mask_reuse: steps for which the mask stream is kept, where it attends to itself alone (`models.dit`);
         above 1 that is faster and only nearly the same picture.
+        guidance_reuse: steps for which the guided velocity's difference from that under the own caption and
+        mask is kept; above 1 that is faster and only nearly the same picture, for models without guidance
+        embeddings.
         latents: packed start noise B x N x 64 in place of the seeds'.
         callback_on_step_end: called as (pipeline, step, timestep, {"latents": ...}); may return new latents.
 
@@ -183,10 +187,15 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             "num_inference_steps": steps,
             "max_sequence_length": max_sequence_length,
             "mask_reuse": mask_reuse,
+            "guidance_reuse": guidance_reuse,
         }
         if mask_reuse > 1 and self.transformer.config["mask_attention"] != "self":
             raise ValueError(
                 f"mask_reuse is {mask_reuse}, must be 1 for a model whose mask_attention is 'joint'"
+            )
+        if guidance_reuse > 1 and self.transformer.config["guidance_embeds"]:
+            raise ValueError(
+                f"guidance_reuse is {guidance_reuse}, must be 1 for a model that is told the guidance scale"
             )
         multiple = downscale(self.vae) * PATCH
         check_request(
@@ -217,19 +226,16 @@ class FaceMoGLEPipeline(DiffusionPipeline):
 
         self._set_timesteps(steps, rows * columns, device)
         gates: list[Tensor] = []
-        memories: dict[int, MaskMemory] = {}
         timesteps: Tensor = self.scheduler.timesteps
         # Not the timesteps, which UniPC cuts to whole thousandths; shifts round up.
         t_S = self.scheduler.sigmas[: len(timesteps)].to(device, torch.float32).clamp(max=1.0)
-        moments = [Moments(self.transformer, each.context, t_S) for each in passes]
+        reuse = {"guidance_reuse": guidance_reuse, "mask_reuse": mask_reuse}
+        velocity_of = GuidedVelocity(self.transformer, self.mogle, passes, t_S, **reuse)
         with self.progress_bar(total=len(timesteps)) as progress:  # pyright: ignore[reportCallIssue]
             for index, timestep in enumerate(timesteps):
                 t = float(t_S[index])
                 acts = mask_window is None or mask_window[1] <= t <= mask_window[0]
-                if index % mask_reuse == 0:
-                    memories = {}
-                now = [of_pass[index] for of_pass in moments]
-                velocity, gate_BNR = self._velocity(passes, now, x_BNC, t, acts, memories)
+                velocity, gate_BNR = velocity_of(x_BNC, index, mask_acts=acts)
                 x_BNC: Tensor = self.scheduler.step(velocity, timestep, x_BNC, return_dict=False)[0]
                 if return_gates:
                     gates.append(gate_BNR)
@@ -286,7 +292,12 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             scale = torch.full((len(rows),), guidance, device=device, dtype=dtype) if told else None
             context = self.transformer.prepare(tokens_BLX[which], pooled_BP[which], scale, **grid, **mask)
             images, weights = [row.image for row in rows], [row.weight for row in rows]
-            return Pass(torch.tensor(images, device=device), torch.tensor(weights, device=device), context)
+            return Pass(
+                torch.tensor(images, device=device),
+                torch.tensor(weights, device=device),
+                torch.tensor([float(row.leads) for row in rows], device=device),
+                context,
+            )
 
         passes = []
         if masked:
@@ -342,43 +353,6 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             )
         # Equal steps: left to itself, Euler's scheduler spends the last one between t = 0.001 and 0.
         self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu, device=device)
-
-    # -- every step ------------------------------------------------------------------------------------------
-
-    def _velocity(
-        self,
-        passes: list[Pass],
-        moments: list[Moment],
-        x_BNC: Tensor,
-        t: float,
-        mask_acts: bool,
-        memories: dict[int, MaskMemory],
-    ) -> tuple[Tensor, Tensor]:
-        """Guided velocity of the batch, and gate weights B x N x R of its rows with a mask.
-
-        moments: of time t, one a pass. memories: by pass, mask streams that are still good, where they attend
-        to themselves alone.
-        """
-        velocity = torch.zeros_like(x_BNC)
-        gate_BNR = x_BNC.new_zeros(*x_BNC.shape[:2], self.mogle.num_regions)
-        seen_BNC = x_BNC.to(self.transformer.dtype)
-        t_B = torch.full((len(x_BNC),), t, device=x_BNC.device, dtype=torch.float32)
-        for number, (each, moment) in enumerate(zip(passes, moments, strict=True)):
-            context, condition = each.context, None
-            if not mask_acts:
-                context = context.without_mask()
-            elif each.experts is not None:
-                assert isinstance(self.mogle, MoGLE)
-                condition, gate_MNR = each.condition(self.mogle, seen_BNC, t_B)
-                gate_BNR[each.experts.image_M] = gate_MNR.float()
-                if self.transformer.config["mask_attention"] == "self":
-                    if number not in memories:
-                        memories[number] = self.transformer.remember(condition, context)
-                    condition = None
-            memory = memories.get(number) if mask_acts else None
-            made = self.transformer(seen_BNC[each.image_K], moment, context, condition, memory).float()
-            velocity.index_add_(0, each.image_K, made * each.weight_K[:, None, None])
-        return velocity, gate_BNR
 
     def _images(self, x_BNC: Tensor, rows: int, columns: int, output_type: str) -> list[Image.Image] | Tensor:
         if output_type == "latent":

@@ -14,17 +14,17 @@ def rows(*faces: tuple[str, bool], guidance: float = 2.0, caption_guidance: floa
 
 def test_a_transformer_that_is_told_the_guidance_needs_one_row_an_image():
     with_mask, without = rows(("a", True), ("", False), ("", True), told=True)
-    assert with_mask == [Row(0, "a", 1.0), Row(2, "", 1.0)]
-    assert without == [Row(1, "", 1.0)]
+    assert with_mask == [Row(0, "a", 1.0, True), Row(2, "", 1.0, True)]
+    assert without == [Row(1, "", 1.0, True)]
 
 
 @pytest.mark.parametrize(
     ("face", "with_mask", "without"),
     [
-        (("a", True), [Row(0, "a", 6.0), Row(0, "", -4.0)], [Row(0, "", -1.0)]),
-        (("", True), [Row(0, "", 2.0)], [Row(0, "", -1.0)]),
-        (("a", False), [], [Row(0, "a", 6.0), Row(0, "", -5.0)]),
-        (("", False), [], [Row(0, "", 1.0)]),
+        (("a", True), [Row(0, "a", 6.0, True), Row(0, "", -4.0)], [Row(0, "", -1.0)]),
+        (("", True), [Row(0, "", 2.0, True)], [Row(0, "", -1.0)]),
+        (("a", False), [], [Row(0, "a", 6.0, True), Row(0, "", -5.0)]),
+        (("", False), [], [Row(0, "", 1.0, True)]),
     ],
 )
 def test_weights_follow_the_equation_and_sum_to_one(face, with_mask, without):
@@ -32,8 +32,12 @@ def test_weights_follow_the_equation_and_sum_to_one(face, with_mask, without):
     assert sum(row.weight for row in with_mask + without) == 1
 
 
+def test_without_guidance_an_image_is_led_by_its_free_row():
+    assert rows(("a", True), guidance=0.0) == ([], [Row(0, "", 1.0, True)])
+
+
 def test_rows_that_would_count_for_nothing_are_left_out():
-    assert rows(("a", True), guidance=1.0, caption_guidance=1.0) == ([Row(0, "a", 1.0)], [])
+    assert rows(("a", True), guidance=1.0, caption_guidance=1.0) == ([Row(0, "a", 1.0, True)], [])
 
 
 def test_rows_of_an_image_share_its_gate():
@@ -45,7 +49,7 @@ def test_rows_of_an_image_share_its_gate():
         torch.randn(3, 5, 128), torch.randn(3, 128), None, rows=2, columns=2, mask=True
     )
     experts = Experts(image_M, which_K, mogle.experts(plane_MRNC), plane_MRNC[:, 0])
-    joined = Pass(image_M[which_K], torch.ones(3), context, experts)
+    joined = Pass(image_M[which_K], torch.ones(3), torch.ones(3), context, experts)
     condition, gate = joined.condition(mogle, x_BNC, t_B)
     of_row = image_M[which_K]
     torch.testing.assert_close(condition, mogle(plane_MRNC[which_K], x_BNC[of_row], t_B[of_row]))

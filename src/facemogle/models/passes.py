@@ -6,7 +6,7 @@ Shapes: K rows of a pass, M images with a mask among them, R planes, N tokens, C
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -19,11 +19,15 @@ _ROWS_AT_ONCE = 64  # of moments: so many cost a CPU hardly more than one
 
 @dataclass(frozen=True)
 class Row:
-    """The velocity of one image under a caption, and its weight in the image's guided velocity."""
+    """The velocity of one image under a caption, and its weight in the image's guided velocity.
+
+    leads: the first row of its image, which has all of the image's conditions.
+    """
 
     image: int
     caption: str
     weight: float
+    leads: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,20 @@ class Pass:
 
     image_K: Tensor
     weight_K: Tensor
+    lead_K: Tensor  # 1 for the row that leads its image, else 0
     context: RequestContext
     experts: Experts | None = None
+
+    def leading(self) -> Pass | None:
+        """The rows that lead their images, if there are any."""
+        row_J = self.lead_K.nonzero()[:, 0]
+        if not len(row_J):
+            return None
+        experts = self.experts
+        if experts is not None:
+            experts = replace(experts, which_K=experts.which_K[row_J])
+        parts = (self.image_K[row_J], self.weight_K[row_J], self.lead_K[row_J])
+        return Pass(*parts, self.context.of_rows(row_J), experts)
 
     def condition(self, mogle: MoGLE, x_BNC: Tensor, t_B: Tensor) -> tuple[Tensor, Tensor]:
         """Mask tokens K x N x C and the gate's weights M x N x R, which an image's rows share."""
@@ -84,15 +100,16 @@ def rows_of_request(
     with_mask: list[Row] = []
     without: list[Row] = []
     for image, (prompt, has_mask) in enumerate(zip(prompts, masked, strict=True)):
-        own = with_mask if has_mask else without
-        if told:
-            own.append(Row(image, prompt, 1.0))
-            continue
         of_mask = guidance if has_mask else 0.0
         of_caption = guidance * caption_guidance if prompt else 0.0
-        own += [Row(image, prompt, of_caption)] * bool(of_caption)
-        if has_mask and of_mask != of_caption:
-            with_mask.append(Row(image, "", of_mask - of_caption))
-        rest = 1 - (of_mask if has_mask else of_caption)
-        without += [Row(image, "", rest)] * (rest != 0)
+        own = with_mask if has_mask else without
+        weighed = [(own, prompt, of_caption)]
+        if has_mask:
+            weighed.append((with_mask, "", of_mask - of_caption))
+        weighed.append((without, "", 1 - (of_mask if has_mask else of_caption)))
+        if told:
+            weighed = [(own, prompt, 1.0)]
+        used = [each for each in weighed if each[2]]
+        for place, (rows, caption, weight) in enumerate(used):
+            rows.append(Row(image, caption, weight, leads=place == 0))
     return with_mask, without

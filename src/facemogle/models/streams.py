@@ -7,8 +7,8 @@ tokens, D width, G runs of equally many tokens that are modulated alike, H heads
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,18 @@ class RequestContext:
     attention_bias: Tensor | None = None
     image_addend_BND: Tensor | None = None
     image_modulation: dict[str, Tensor] | None = None
+
+    def of_rows(self, row_K: Tensor) -> RequestContext:
+        """The same for some rows of the request."""
+
+        def of(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {name: of(part) for name, part in value.items()}
+            return value if value is None else value[row_K]
+
+        shared = ("rotary_T1P2", "num_mask_tokens")
+        own = (field.name for field in fields(self) if field.name not in shared)
+        return replace(self, **{name: of(getattr(self, name)) for name in own})
 
     def without_mask(self) -> RequestContext:
         """The same request with the mask stream left out."""

@@ -1,0 +1,81 @@
+"""The guided velocity of a batch, step by step: the passes run, and what may be kept between steps.
+
+Shapes: B images, K rows of a pass, M images with a mask, N tokens, C channels, R planes, S steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from facemogle.models.dit import FaceMoGLETransformer
+from facemogle.models.injection import MaskInjection
+from facemogle.models.mogle import MoGLE
+from facemogle.models.passes import Moments, Pass
+from facemogle.models.streams import MaskMemory
+
+
+class GuidedVelocity:
+    """Velocities of one request at its times t_S, asked for in their order.
+
+    guidance_reuse: steps for which the difference is kept between the guided velocity and that of the leading
+    row of each image, under its own caption and mask; in between, only these rows are computed.
+    mask_reuse: steps for which the mask stream is kept, where it attends to itself alone (`models.dit`).
+    """
+
+    def __init__(
+        self,
+        transformer: FaceMoGLETransformer,
+        mogle: MoGLE | MaskInjection,
+        passes: Sequence[Pass],
+        t_S: Tensor,
+        *,
+        guidance_reuse: int = 1,
+        mask_reuse: int = 1,
+    ):
+        self.transformer, self.mogle, self.t_S = transformer, mogle, t_S
+        self.guidance_reuse, self.mask_reuse = guidance_reuse, mask_reuse
+        leading = [part for part in map(Pass.leading, passes) if part] if guidance_reuse > 1 else []
+        self._full, self._leading = (
+            [(each, Moments(transformer, each.context, t_S)) for each in some] for some in (passes, leading)
+        )
+        self._memories: dict[int, MaskMemory] = {}
+        self._kept: tuple[bool, Tensor] | None = None
+
+    def __call__(self, x_BNC: Tensor, step: int, *, mask_acts: bool) -> tuple[Tensor, Tensor]:
+        """Velocity B x N x C, and gate weights B x N x R, zero for images whose mask does not act."""
+        if step % self.mask_reuse == 0:
+            self._memories = {}
+        if self._kept is None or self._kept[0] != mask_acts or step % self.guidance_reuse == 0:
+            velocity, lead, gate_BNR = self._sums(self._full, x_BNC, step, mask_acts)
+            if self.guidance_reuse > 1:
+                self._kept = mask_acts, velocity - lead
+            return velocity, gate_BNR
+        _, lead, gate_BNR = self._sums(self._leading, x_BNC, step, mask_acts)
+        return lead + self._kept[1], gate_BNR
+
+    def _sums(
+        self, parts: list[tuple[Pass, Moments]], x_BNC: Tensor, step: int, mask_acts: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of all rows by their weights, of the leading rows, and the gate's weights."""
+        velocity, lead = torch.zeros_like(x_BNC), torch.zeros_like(x_BNC)
+        gate_BNR = x_BNC.new_zeros(*x_BNC.shape[:2], self.mogle.num_regions)
+        seen_BNC, t_B = x_BNC.to(self.transformer.dtype), self.t_S[step].float().expand(len(x_BNC))
+        for each, moments in parts:
+            context, condition, memory = each.context, None, None
+            if not mask_acts:
+                context = context.without_mask()
+            elif each.experts is not None:
+                assert isinstance(self.mogle, MoGLE)
+                condition, gate_MNR = each.condition(self.mogle, seen_BNC, t_B)
+                gate_BNR[each.experts.image_M] = gate_MNR.float()
+                if self.transformer.config["mask_attention"] == "self":
+                    if id(each) not in self._memories:
+                        self._memories[id(each)] = self.transformer.remember(condition, context)
+                    condition, memory = None, self._memories[id(each)]
+            made = self.transformer(seen_BNC[each.image_K], moments[step], context, condition, memory).float()
+            velocity.index_add_(0, each.image_K, made * each.weight_K[:, None, None])
+            lead.index_add_(0, each.image_K, made * each.lead_K[:, None, None])
+        return velocity, lead, gate_BNR
