@@ -1,4 +1,4 @@
-"""What faster but inexact ways of generating gain and cost: fewer steps, and a compiled transformer.
+"""What faster but inexact ways of generating gain and cost: steps, kept guidance, precision, compiling.
 
 Each is compared with the default on the same requests and seeds: seconds in turns with it, and the mean
 difference of latents (of about unit variance) and of pixels of 255. Compiling is exact but for rounding; its
@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import argparse
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from against_plain import CAPTION, EXAMPLES, ratio
 from table import Row
-from torch import Tensor
+from torch import Tensor, nn
+from torch.ao.quantization import quantize_dynamic
 
 from facemogle import FaceMoGLEPipeline, LabelMap
 from facemogle.core.latents import PATCH, unpack
 from facemogle.models.autoencoder import decode, downscale
 
 STEPS = (4, 6, 8, 10)
+KEPT = (2, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,31 @@ class Way:
     make: Callable[[], Tensor]
 
 
-def latents(pipe: FaceMoGLEPipeline, faces: int, steps: int) -> Tensor:
+def latents(pipe: FaceMoGLEPipeline, faces: int, steps: int, kept: int = 1) -> Tensor:
     paths = sorted(EXAMPLES.glob("*.png"))
     masks = [LabelMap.read(paths[i % len(paths)]) for i in range(faces)]
     prompts, seeds = [CAPTION] * faces, list(range(faces))
-    made = pipe(prompts, mask=masks, seed=seeds, num_inference_steps=steps, output_type="latent").images
+    settings = {"num_inference_steps": steps, "guidance_reuse": kept, "output_type": "latent"}
+    made = pipe(prompts, mask=masks, seed=seeds, **settings).images
     assert isinstance(made, Tensor)
-    return made
+    return made.float()
+
+
+def mini() -> FaceMoGLEPipeline:
+    pipe = FaceMoGLEPipeline.mini()
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def in_int8() -> FaceMoGLEPipeline | None:
+    """Linear layers of the transformer in 8 bits, None where this build of torch has no kernels for them."""
+    if torch.backends.quantized.engine == "none":
+        return None
+    pipe = mini()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch recommends torchao, which is one more package
+        quantize_dynamic(pipe.transformer, {nn.Linear}, dtype=torch.qint8, inplace=True)
+    return pipe
 
 
 @torch.no_grad()
@@ -50,13 +71,18 @@ def pixels(pipe: FaceMoGLEPipeline, x_BNC: Tensor) -> Tensor:
 
 
 def rows(*, faces: int = 8, rounds: int = 3) -> list[Row]:
-    pipe, compiled = FaceMoGLEPipeline.mini(), FaceMoGLEPipeline.mini()
-    for each in (pipe, compiled):
-        each.set_progress_bar_config(disable=True)
-    # Not with sizes as symbols: `forward` compares the number of mask tokens with 0, where dynamo fails.
+    pipe, compiled, half, int8 = mini(), mini(), mini(), in_int8()
+    half.to(torch.bfloat16)
+    # With sizes as symbols from the start, dynamo breaks the graph and meets its limit of recompilations.
     compiled.transformer.compile(dynamic=False)
     steps = pipe.config["default_steps"]
     ways = [Way(f"{few} steps", lambda few=few: latents(pipe, faces, few)) for few in STEPS]
+    ways += [
+        Way(f"guidance_reuse={kept}", lambda kept=kept: latents(pipe, faces, steps, kept)) for kept in KEPT
+    ]
+    ways.append(Way("bfloat16", lambda: latents(half, faces, steps)))
+    if int8 is not None:
+        ways.append(Way("linear layers in int8", lambda: latents(int8, faces, steps)))
     ways.append(Way(f"{steps} steps, compiled", lambda: latents(compiled, faces, steps)))
     exact = latents(pipe, faces, steps)
     start = time.perf_counter()
