@@ -47,6 +47,20 @@ def test_everything_is_paired_by_its_stem(folders):
         assert np.array_equal(np.asarray(faces.generated[1]), np.asarray(picture))
 
 
+def test_captions_and_masks_may_lie_beside_the_photographs(folders):
+    for folder in ("masks", "captions"):
+        for file in folders[folder].iterdir():
+            file.rename(folders["real"] / file.name)
+    beside = {"masks": folders["real"], "captions": folders["real"]}
+    faces = faces_of_folders(**folders | beside)
+    assert [picture.size for picture in faces.real] == [(32, 24)] * 3
+    assert faces.captions == ["face a", "face b", "face c"]
+    assert [mask.ids[0, 0] for mask in faces.masks_as_generated()] == [0, 1, 2]
+    (folders["real"] / "b.txt").unlink()
+    with pytest.raises(ValueError, match=r"--captions .*real: 1 of 3 faces have no file here .*: b$"):
+        faces_of_folders(**folders | beside)
+
+
 def test_hidden_and_other_files_are_no_faces(folders):
     (folders["real"] / ".hidden.png").write_text("x")
     (folders["real"] / "notes.md").write_text("x")

@@ -1,4 +1,4 @@
-"""Structure: cosines, their mean squared difference, and the released protocol's sums."""
+"""Structure: cosines, their mean squared difference, and the released protocol's total by batches."""
 
 import pytest
 import torch
@@ -27,8 +27,12 @@ def test_structure_ignores_length_and_turns_but_not_places():
         structure_distance(a, a[:5])
 
 
-def test_the_papers_score_sums_batches_of_64_in_order():
+def test_the_papers_score_is_the_mean_over_batches_of_64_of_their_sums():
     distances = torch.arange(70.0)
-    assert paper_structure_score(distances) == pytest.approx((sum(range(64)) + sum(range(64, 70))) / 2)
+    of_batches = [distances[:64].sum(), distances[64:].sum()]
+    assert paper_structure_score(distances) == pytest.approx(float(sum(of_batches)) / 2)
+    assert paper_structure_score(distances.flip(0)) == pytest.approx(paper_structure_score(distances))
+    assert paper_structure_score(torch.ones(3000)) == pytest.approx(3000 / 47)
+    assert 3000 / 47 == pytest.approx(63.8, abs=0.05)
     with pytest.raises(ValueError, match="one distance a picture"):
         paper_structure_score(torch.zeros(0))

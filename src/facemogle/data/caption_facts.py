@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
+from typing import Literal
 
 from facemogle.data.captions import AGES, AND, DECADE_NAMES, FACTS, PREDICATES, PRONOUNS
 
@@ -55,10 +56,13 @@ _PRONOUNS = {
 }
 
 
+Sense = Literal["stated", "denied", "open"]
+
+
 @dataclass(frozen=True)
 class _Phrase:
     fact: str | None = None
-    bare: bool = False  # usually with an article, or worn: "no hat and beard" denies both
+    bare: bool = False  # usually with an article, or worn: "without hat and beard" may deny both
     ages: tuple[float, float] | None = None  # the years that a word about the age may mean
     gender: str | None = None
 
@@ -74,12 +78,12 @@ def facts_in_caption(text: str) -> set[str]:
     found = [(match, _look_up(match[0])) for match in _pattern().finditer(words)]
     facts = {_PRONOUNS[word] for word in words.split() if word in _PRONOUNS}
     denials = {denied[0]: name for name, denied in DENIED.items()}
-    for (_, phrase), denied in zip(found, _denied(words, [match for match, _ in found]), strict=True):
-        if not denied:
+    for (_, phrase), sense in zip(found, _senses(words, [match for match, _ in found]), strict=True):
+        if sense == "stated":
             facts.update(_stated(phrase))
-        elif phrase.fact in denials:
+        elif sense == "denied" and phrase.fact in denials:
             facts.add(denials[phrase.fact])
-    return facts - {name for name, denied in DENIED.items() if facts & {*denied}}
+    return facts - {name for name, denied in DENIED.items() if facts & {*denied}} - _at_odds(facts)
 
 
 def _stated(phrase: _Phrase) -> Iterator[str]:
@@ -91,24 +95,47 @@ def _stated(phrase: _Phrase) -> Iterator[str]:
         yield from (name for name, (least, end) in AGE_GROUPS.items() if least <= low and high <= end)
 
 
-def _denied(words: str, matches: list[re.Match[str]]) -> list[bool]:
+def _at_odds(facts: set[str]) -> set[str]:
+    """Ages that no one can have together: "an old woman with young skin" leaves open which is hers."""
+    spans = {name: AGE_GROUPS[name] for name in facts & {*AGE_GROUPS}}
+    return {
+        name
+        for name, (least, end) in spans.items()
+        if any(end <= other_least or other_end <= least for other_least, other_end in spans.values())
+    }
+
+
+def _senses(words: str, matches: list[re.Match[str]]) -> list[Sense]:
     """Of each phrase whether a negation reaches it, by itself or over an "or" from the phrase before it.
 
-    A phrase such as "no glasses" is no denied one but passes its negation on.
+    A phrase such as "no glasses" is no denied one but passes its negation on. An "and" leaves open how far a
+    negation reaches ("without hat and glasses"), but for "with no": there it parts two things that one has.
     """
     ends = [0, *(match.end() for match in matches)]
     gaps = [words[end : match.start()].split() for end, match in zip(ends, matches, strict=False)]
-    denied: list[bool] = []
-    denying = False
+    senses: list[Sense] = []
+    before: Sense = "stated"
     for place, (match, gap) in enumerate(zip(matches, gaps, strict=True)):
         after = list(takewhile(lambda word: word not in _NEGATIONS, reversed(gap)))
-        denied.append(len(after) < len(gap) and len(after) <= _REACH and not _BREAKS & {*after})
-        denied[-1] |= words[match.end() :].startswith(" free")  # as in glasses-free
-        if denying and not denied[-1]:
-            listed = gap == ["and"] and _look_up(match[0]).bare
-            denied[-1] = listed or _joins(gap) or (gap == [","] and _goes_on_with_or(gaps[place + 1 :]))
-        denying = denied[-1] or match[0].split()[0] in _NEGATIONS
-    return denied
+        reached = len(after) < len(gap) and len(after) <= _REACH and not _BREAKS & {*after}
+        sense: Sense = "stated"
+        if reached or words[match.end() :].startswith(" free"):  # as in glasses-free
+            sense = "denied"
+        elif before != "stated":
+            if _joins(gap) or (gap == [","] and _goes_on_with_or(gaps[place + 1 :])):
+                sense = before
+            elif gap == ["and"] and _look_up(match[0]).bare and not _has_no(words[: match.start()]):
+                sense = "open"
+        senses.append(sense)
+        before = "denied" if sense == "stated" and match[0].split()[0] in _NEGATIONS else sense
+    return senses
+
+
+def _has_no(words: str) -> bool:
+    """Whether the last negation of the words is that of "with no ..."."""
+    told = words.split()
+    last = max((place for place, word in enumerate(told) if word in _NEGATIONS), default=0)
+    return told[last] == "no" and told[last - 1 : last] in (["with"], ["has"], ["having"])
 
 
 def _joins(gap: list[str]) -> bool:
@@ -136,7 +163,9 @@ def _pattern() -> re.Pattern[str]:
     texts = sorted(_phrases(), key=len, reverse=True)
     things = "|".join(text for text in texts if _phrases()[text].bare)
     ages = {word.replace("-", " ") for _, words, _, _ in AGES for word in words.split("|")}
+    hats = {text for text in texts if _phrases()[text].fact in ("hat", "no hat")}
     texts = [f"{text}(?! (?:{things})\\b)" if text in ages else text for text in texts]  # no "old hat"
+    texts = [rf"{text}(?! hair\b)" if text in hats else text for text in texts]  # nor one of "hat hair"
     known = "|".join(re.sub(r" (?=hair)", f"{_STYLES} ", text) for text in texts)
     return re.compile(rf"\b(?:{_NUMBERS}|{known})\b")
 

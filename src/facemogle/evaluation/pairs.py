@@ -14,6 +14,7 @@ from facemogle.core.label_map import LabelMap
 from facemogle.core.photo import read_photo
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+_MASK = ".png"
 _NAMED = 5
 """Unpaired files that an error names."""
 
@@ -82,20 +83,27 @@ def faces_of_folders(
 ) -> Faces:
     """Photographs, generated pictures, masks (.png) and captions (.txt, the first line counts) of one stem.
 
-    Raises ValueError for anything that is unpaired, unreadable, or generated in several sizes.
+    Masks and captions may lie among the pictures; a .png in the folder of the masks is a mask then. Raises
+    ValueError for anything that is unpaired, unreadable, or generated in several sizes.
     """
-    wanted = {real: PHOTO_SUFFIXES, generated: PHOTO_SUFFIXES}
-    wanted |= {folder: suffixes for folder, suffixes in ((masks, (".png",)), (captions, (".txt",))) if folder}
-    found = {folder: files_by_stem(folder, suffixes) for folder, suffixes in wanted.items()}
-    stems = paired({str(folder): files.keys() for folder, files in found.items()})
-    made = [found[generated][stem] for stem in stems]
+    found = {
+        role: files_by_stem(folder, _pictures_beside(folder, masks))
+        for role, folder in (("real", real), ("generated", generated))
+    }
+    if masks is not None:
+        found["masks"] = files_by_stem(masks, (_MASK,))
+    if captions is not None:
+        found["captions"] = files_by_stem(captions, (".txt",))
+    folders = {"real": real, "generated": generated, "masks": masks, "captions": captions}
+    stems = paired({f"--{role} {folders[role]}": files.keys() for role, files in found.items()})
+    files = {role: [by_stem[stem] for stem in stems] for role, by_stem in found.items()}
     return Faces(
         stems,
-        one_size(made),
-        pictures_of(made),
-        pictures_of([found[real][stem] for stem in stems]),
-        masks and Lazy([partial(LabelMap.read, found[masks][stem]) for stem in stems]),
-        captions and [_caption(found[captions][stem]) for stem in stems],
+        one_size(files["generated"]),
+        pictures_of(files["generated"]),
+        pictures_of(files["real"]),
+        masks and Lazy([partial(LabelMap.read, file) for file in files["masks"]]),
+        captions and [_caption(file) for file in files["captions"]],
     )
 
 
@@ -138,6 +146,12 @@ def one_size(files: Sequence[Path]) -> tuple[int, int]:
                 "generated pictures must be of one size"
             )
     return size
+
+
+def _pictures_beside(folder: Path, masks: Path | None) -> tuple[str, ...]:
+    """Endings of pictures in a folder: where masks lie in it too, .png is theirs."""
+    shared = masks is not None and folder.resolve() == masks.resolve()
+    return tuple(suffix for suffix in PHOTO_SUFFIXES if not (shared and suffix == _MASK))
 
 
 def _caption(file: Path) -> str:

@@ -5,6 +5,8 @@ Tumanyan et al. 2022, arXiv:2201.00424, Eq. 4: keys of DINO's last layer hold la
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -33,10 +35,11 @@ def structure_distance(a_TD: Tensor, b_TD: Tensor) -> float:
 def paper_structure_score(distance_N: Tensor) -> float:
     """The "mask" score as the released code of Face-MoGLE takes it (arXiv:2509.00428): no mean per picture.
 
-    Distances are summed over batches of 64 in the files' order, then averaged over batches, so it is about 64
-    times a mean, and the last batch weighs as much as a full one.
+    Distances are summed over batches of 64, and the sums averaged over batches: the total by their number. So
+    every picture weighs the same in any order, but the score is N / ceil(N / 64) times the mean, 63.8 times
+    for N = 3000 and N times up to 64, and scores of other numbers of pictures cannot be compared.
     """
     distance_N = torch.as_tensor(distance_N, dtype=torch.float64)
     if distance_N.ndim != 1 or not len(distance_N):
         raise ValueError(f"needs one distance a picture, got shape {tuple(distance_N.shape)}")
-    return float(torch.stack([batch.sum() for batch in distance_N.split(_PAPER_BATCH)]).mean())
+    return float(distance_N.sum()) / math.ceil(len(distance_N) / _PAPER_BATCH)

@@ -9,7 +9,7 @@ from PIL import Image
 from torch.nn.functional import normalize
 from transformers import CLIPConfig, CLIPModel
 
-from facemogle.evaluation.extractors import MissingWeights, available, open_clip
+from facemogle.evaluation.extractors import MissingWeights, open_clip
 from facemogle.models.tokenizer import build_tokenizer
 
 NAME = "clip-vit-base-patch16"
@@ -58,10 +58,6 @@ def test_features_have_unit_length_and_do_not_depend_on_the_batch(encoder: str, 
     assert encode([]).shape == (0, 12)
 
 
-def test_the_scale_is_that_of_training(weights: Path):
-    assert open_clip(NAME, weights=weights).scale == pytest.approx(1 / 0.07, rel=1e-3)
-
-
 def test_a_picture_of_its_size_goes_in_as_it_is(weights: Path):
     picture = pictures()[0]
     mean, std = np.array([0.48145466, 0.4578275, 0.40821073]), np.array([0.26862954, 0.26130258, 0.27577711])
@@ -95,7 +91,6 @@ def test_captions_are_cut_at_the_models_tokens(weights: Path):
 
 
 def test_what_is_missing_is_said(weights: Path):
-    assert available(weights) == {"judge", NAME}
     with pytest.raises(MissingWeights, match=r"CMMD needs clip-vit-large-patch14-336/model\.safetensors in"):
         open_clip("clip-vit-large-patch14-336", weights=weights)
     with pytest.raises(ValueError, match="unknown CLIP model 'clip'"):

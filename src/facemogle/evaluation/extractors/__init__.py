@@ -4,7 +4,7 @@ from facemogle.evaluation.extractors.clip import CLIPS, ClipModel, open_clip
 from facemogle.evaluation.extractors.dino import DinoKeys, open_dino
 from facemogle.evaluation.extractors.features import FEATURES, Extractor, open_features
 from facemogle.evaluation.extractors.image_reward import ImageReward, open_image_reward
-from facemogle.evaluation.extractors.weights import MissingWeights, available
+from facemogle.evaluation.extractors.weights import MissingWeights
 
 __all__ = [
     "CLIPS",
@@ -14,7 +14,6 @@ __all__ = [
     "Extractor",
     "ImageReward",
     "MissingWeights",
-    "available",
     "open_clip",
     "open_dino",
     "open_features",

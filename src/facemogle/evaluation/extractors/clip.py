@@ -34,11 +34,6 @@ class ClipModel:
         self._size = self._model.config.vision_config.image_size
         self._num_tokens = self._model.config.text_config.max_position_embeddings
 
-    @property
-    def scale(self) -> float:
-        """What cosines are multiplied by before the softmax that CLIP was trained with."""
-        return float(self._model.logit_scale.exp())
-
     @torch.inference_mode()
     def images(self, photos: Sequence[Image.Image], *, batch_size: int = 32) -> Tensor:
         """Shorter side to the model's size, then its middle: nothing is lost of a square picture."""

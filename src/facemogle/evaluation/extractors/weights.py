@@ -52,15 +52,3 @@ def find(name: str, weights: Path) -> Path:
         if (weights / file).is_file():
             return weights / file
     raise MissingWeights(f"{need.measure} needs {' or '.join(need.files)} in {weights} ({need.origin})")
-
-
-def available(weights: Path) -> set[str]:
-    """Names of all extractors whose weights are there; `judge` always, its weights ship with the package."""
-    found = {"judge"}
-    for name in _NEEDS:
-        try:
-            find(name, weights)
-        except MissingWeights:
-            continue
-        found.add(name)
-    return found
