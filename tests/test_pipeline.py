@@ -368,6 +368,8 @@ class TestLoading:
         close(both[:1], made)
         with pytest.raises(ValueError, match="act on mask tokens"):
             latents_of(own_pipe, mask=face(), mask_strength=0.5)
+        with pytest.raises(ValueError, match="whose mask has no gate"):
+            own_pipe(CAPTION, mask=face(), num_inference_steps=1, return_gates=True)
         own_pipe.save_pretrained(tmp_path)
         close(latents_of(FaceMoGLEPipeline.from_pretrained(tmp_path), mask=face()), made)
 

@@ -193,6 +193,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             raise ValueError(
                 f"mask_reuse is {mask_reuse}, must be 1 for a model whose mask_attention is 'joint'"
             )
+        if return_gates and not isinstance(self.mogle, MoGLE):
+            raise ValueError("return_gates is True, must be False for a model whose mask has no gate")
         if guidance_reuse > 1 and self.transformer.config["guidance_embeds"]:
             raise ValueError(
                 f"guidance_reuse is {guidance_reuse}, must be 1 for a model that is told the guidance scale"
