@@ -12,6 +12,7 @@ import generation
 import lossy
 import mogle_step
 import obedience
+import onnx_runtime
 import readers
 import samplers
 import torch
@@ -39,6 +40,7 @@ def main() -> None:
         ("experts and gate", mogle_step.rows),
         ("everything against the plain equations", against_plain.rows),
         ("faster but inexact", lossy.rows),
+        ("ONNX Runtime", onnx_runtime.rows),
         ("samplers", samplers.rows),
         ("obedience to mask and caption", obedience.rows),
         ("parser and attributes", readers.rows),
