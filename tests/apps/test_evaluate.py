@@ -3,16 +3,23 @@
 import json
 import os
 from pathlib import Path
+from shutil import copytree
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
 from facemogle import LabelMap
 from facemogle.apps import cli
 from facemogle.apps.evaluate import evaluate_folders, evaluate_model
+from facemogle.apps.evaluate_generate import Wanted, make_pictures
+from facemogle.apps.evaluate_pictures import examples
+from facemogle.apps.model import loaded_dtype
 from facemogle.core.regions import PALETTE
+from facemogle.evaluation.pairs import Faces
 
 NOTHING = Path("nothing")  # a folder without weights
 
@@ -115,6 +122,19 @@ class TestModel:
                 assert min(picture.size) > 100
             assert (name in page) == (name != "nearest-REAL-FACES.png")
 
+    def test_every_face_has_its_row(self, evaluated):
+        rows = json.loads((evaluated / "faces.json").read_text())
+        assert [(row["stem"], row["seed"]) for row in rows] == [("0", 0), ("2", 1), ("3", 2)]
+        report = json.loads((evaluated / "report.json").read_text())
+        for name, figure in (("miou", "masks/miou-per-picture"), ("accuracy", "masks/accuracy")):
+            mean = np.mean([row[name] for row in rows])
+            assert mean == pytest.approx(report["figures"][figure]["value"])
+        for row in rows:
+            assert set(row["nearest"]) == {"judge"}
+            assert row["nearest"]["judge"]["key"].partition("/")[2] in "5678"
+        distances = [row["nearest"]["judge"]["distance"] for row in rows]
+        assert np.median(distances) == pytest.approx(report["figures"]["novelty/judge"]["value"])
+
     def test_what_is_there_is_kept_and_batches_change_nothing(self, evaluated, faces, tiny_mini, tmp_path):
         whole = {path.name: path.read_bytes() for path in (evaluated / "generated").iterdir()}
         out = tmp_path / "out"
@@ -136,6 +156,84 @@ class TestModel:
         error = refused(*options(faces, tiny_mini, evaluated, "--seed", 1))
         assert "begun with seed 0, now it is 1" in error
         assert "begun with task 'both'" in refused(*options(faces, tiny_mini, evaluated, "--task", "text"))
+        assert "of train None, now it is" in refused(*options(faces, tiny_mini, evaluated, "--train", faces))
+
+    def test_other_arithmetic_is_another_request(self, evaluated, faces, tiny_mini, tmp_path):
+        request = json.loads((evaluated / "request.json").read_text())
+        assert (request["device"], request["dtype"]) == ("cpu", "float32")
+        copytree(evaluated, tmp_path / "out")
+        for name in ("device", "dtype", "torch", "diffusers", "transformers"):
+            other = json.dumps(request | {name: "other"})
+            (tmp_path / "out" / "request.json").write_text(other)
+            assert f"begun with {name} 'other'" in refused(*options(faces, tiny_mini, tmp_path / "out"))
+
+    def test_other_faces_that_were_learnt_from_are_another_request(self, faces, tiny_mini, tmp_path):
+        copytree(faces, tmp_path / "train")
+        more = ("--metrics", "novelty", "--train", tmp_path / "train")
+        run(*options(faces, tiny_mini, tmp_path / "out", *more))
+        settings = json.loads((tmp_path / "out" / "report.json").read_text())["settings"]
+        assert len(settings["fingerprint of train"]) == 32
+        (tmp_path / "train" / "text" / "5.txt").write_text("a woman")
+        error = refused(*options(faces, tiny_mini, tmp_path / "out", *more))
+        assert "begun with fingerprint of train" in error
+
+    def test_a_batch_that_lacks_a_picture_is_made_again_whole(self, evaluated, faces, tiny_mini, tmp_path):
+        out = tmp_path / "out"
+        copytree(evaluated, out)
+        before = {path.name: path.read_bytes() for path in (out / "generated").iterdir()}
+        (out / "generated" / "0.png").unlink()
+        (out / "report.json").unlink()
+        for name in ("2.png", "3.png"):
+            (out / "generated" / name).write_bytes((evaluated / "generated" / "0.png").read_bytes())
+        run(*options(faces, tiny_mini, out, "--metrics", "fid"))
+        after = {path.name: path.read_bytes() for path in (out / "generated").iterdir()}
+        assert {name for name in before if before[name] == after[name]} == {"0.png", "2.png"}
+
+    def test_pictures_of_an_earlier_run_go(self, evaluated, faces, tiny_mini, tmp_path):
+        out = tmp_path / "out"
+        copytree(evaluated, out)
+        run(*options(faces, tiny_mini, out, "--metrics", "masks"))
+        assert not (out / "nearest-REAL-FACES.png").exists()
+        assert (out / "examples.png").exists()
+        assert "nearest" not in json.loads((out / "faces.json").read_text())[0]
+
+    def test_nothing_is_measured_against_what_the_model_was_not_given(self, faces, tiny_mini, tmp_path):
+        out = tmp_path / "out"
+        error = refused(*options(faces, tiny_mini, out, "--task", "text", "--metrics", "masks"))
+        assert "masks is left out: the model was not given masks (--task text)" in error
+        error = refused(*options(faces, tiny_mini, out, "--task", "mask", "--metrics", "attributes"))
+        assert "the model was not given captions (--task mask)" in error
+        assert not out.exists()
+        run(*options(faces, tiny_mini, out, "--task", "text"))
+        report = json.loads((out / "report.json").read_text())
+        assert "masks/miou" not in report["figures"]
+        assert "was not given masks" in report["left_out"]["masks"]
+        assert "Best and worst by their distance to the photograph" in (out / "report.md").read_text()
+
+    @pytest.mark.parametrize("name", ["data", "train", "model"])
+    def test_out_is_in_no_folder_that_is_read(self, faces, tiny_mini, tmp_path, name):
+        out = (tiny_mini if name == "model" else faces) / "evaluation"
+        train, data = (faces, tmp_path / "none") if name == "train" else (tmp_path / "none", faces)
+        error = refused(*options(data, tiny_mini, out, "--train", train))
+        assert f"lies in {out.parent}, the folder of --{name}; choose another" in error
+        assert not out.exists()
+
+    def test_no_memory_is_no_trace(self, tmp_path):
+        def full(*_: object, **__: object) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        wanted = [Wanted(tmp_path / "made" / f"{seed}.png", None, None, seed) for seed in range(3)]
+        with pytest.raises(ValueError, match="does not hold 2 faces at once; try a smaller --batch"):
+            make_pictures(lambda: full, [wanted], steps=1, guidance=None, batch=2)  # pyright: ignore
+
+    def test_precision_is_that_of_the_files_but_on_cpus(self, tiny_pipe, tmp_path):
+        tiny_pipe.transformer.__class__.from_config(tiny_pipe.transformer.config).bfloat16().save_pretrained(
+            tmp_path / "transformer"
+        )
+        (tmp_path / "model_index.json").write_text('{"_class_name": "FaceMoGLEPipeline"}')
+        dtypes = [loaded_dtype(str(tmp_path), torch.device(device)) for device in ("cpu", "cuda")]
+        assert dtypes == [torch.float32, torch.bfloat16]
+        assert loaded_dtype("mini", torch.device("cuda")) == torch.float32
 
     def test_pictures_of_unknown_origin_are_not_taken(self, faces, tiny_mini, tmp_path):
         (tmp_path / "generated").mkdir()
@@ -205,4 +303,59 @@ class TestFolders:
 
     def test_the_report_is_not_written_among_the_pictures(self, folders):
         request = ["evaluate", "--real", folders["real"], "--generated", folders["real"]]
-        assert "is the folder of --real" in refused(*request, "--out", folders["real"])
+        for out in (folders["real"], folders["real"] / "below" / "it"):
+            assert "the folder of --real; choose another" in refused(*request, "--out", out)
+
+    def test_another_evaluation_is_not_overwritten(self, folders, evaluated, tmp_path):
+        real, out = folders["real"], tmp_path / "out"
+        request: dict[str, Any] = {
+            "real": real,
+            "generated": real,
+            "metrics": ["fid"],
+            "weights": NOTHING,
+            "device": "cpu",
+        }
+        first = evaluate_folders(**request, out=out)
+        request["metrics"] = ["kid"]
+        assert evaluate_folders(**request, out=out)["figures"] != first["figures"]
+        before = (out / "report.json").read_bytes()
+        with pytest.raises(ValueError, match="begun with captions None, now it is"):
+            evaluate_folders(**request, captions=folders["captions"], out=out)
+        assert (out / "report.json").read_bytes() == before
+        with pytest.raises(ValueError, match="begun with data"):
+            evaluate_folders(**request, out=evaluated)
+        (out / "request.json").unlink()
+        with pytest.raises(ValueError, match=r"report\.json: is there without request\.json"):
+            evaluate_folders(**request, out=out)
+
+
+class TestPictures:
+    faces = Faces(
+        "abc",
+        (16, 16),
+        [Image.new("RGB", (16, 16), shade) for shade in ("red", "lime", "blue")],
+        [Image.new("RGB", (16, 16), "white")] * 3,
+        [LabelMap(np.ones((16, 16), dtype=np.uint8))] * 3,
+    )
+    value_N = torch.tensor([0.3, 0.1, 0.2])
+
+    @pytest.mark.parametrize(
+        ("each", "by", "first"),
+        [
+            (("miou", "structure", "own"), "mean IoU", "red"),
+            (("structure", "own"), "structure distance to the photograph", "lime"),
+            (("own",), "distance to the photograph, as the judge sees it", "lime"),
+        ],
+    )
+    def test_the_best_come_first_by_what_was_measured(self, each, by, first):
+        def parse(pictures):
+            return [LabelMap(np.full((16, 16), 2, dtype=np.uint8)) for _ in pictures]
+
+        sheet, told = examples(self.faces, dict.fromkeys(each, self.value_N), parse)
+        assert told == by
+        shades = {"red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255)}
+        places = {
+            shade: np.argwhere((np.asarray(sheet) == color).all(-1)).min(0).tolist()
+            for shade, color in shades.items()
+        }
+        assert min(places, key=places.__getitem__) == first

@@ -26,6 +26,7 @@ def test_pooled_and_per_picture_figures():
     assert agreement.figures["masks/miou-per-picture"].figure.value == pytest.approx((1 + 0.25) / 2)
     assert agreement.figures["masks/accuracy"].figure.value == pytest.approx(24 / 32)
     assert agreement.miou_N.tolist() == [1, 0.25]
+    assert agreement.accuracy_N.tolist() == [1, 0.5]
     for finding in agreement.figures.values():
         assert finding.real is not None
         assert finding.real.value == 1

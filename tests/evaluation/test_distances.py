@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
 from facemogle.evaluation.distances import (
+    distance_to_own,
     frechet_distance,
     gaussian_mmd,
     kernel_distance,
@@ -115,6 +116,13 @@ def test_nearest_finds_the_smallest_angle():
     assert index.tolist() == expected.argmin(1).tolist()
     assert index[2] == 3
     assert float(distance[2]) == pytest.approx(0, abs=1e-12)
+
+
+def test_distance_to_own_is_that_of_the_same_place():
+    a, b = drawn(5, 6), drawn(5, 6, seed=1)
+    torch.testing.assert_close(distance_to_own(a, b), 1 - cosine_similarity(a, b, dim=-1))
+    with pytest.raises(ValueError, match="as many pictures, got 5 and 4"):
+        distance_to_own(a, b[:4])
 
 
 def test_mean_pairwise_distance_is_the_loop_over_pairs():

@@ -14,8 +14,8 @@ from facemogle.evaluation.distances import gaussian_mmd
 from facemogle.evaluation.extractors import open_clip, open_dino
 from facemogle.evaluation.measure import Beside, Findings, measure
 from facemogle.evaluation.pairs import Faces
-from facemogle.evaluation.plan import make_plan
-from facemogle.evaluation.report import as_numbers, as_page
+from facemogle.evaluation.plan import PAPER, make_plan
+from facemogle.evaluation.report import HIGHER, as_numbers, as_page, better
 from facemogle.evaluation.structure import paper_structure_score, structure_distance
 from facemogle.models.tokenizer import build_tokenizer
 
@@ -75,14 +75,31 @@ def test_correct_measures_see_photographs_at_the_generated_size(weights, faces):
     distances = [structure_distance(*pair) for pair in keys]
     assert found.figures["structure/dino-vitb8"].figure.value == pytest.approx(np.mean(distances))
     assert len(found.figures) == 3
+    assert found.each["structure"].tolist() == pytest.approx(distances)
+    assert set(found.each) == {"structure"}
+
+
+def test_without_masks_and_structure_faces_are_told_apart_by_their_own_photographs(weights, faces):
+    plan = make_plan(["clip"], protocol="correct", given={"captions"}, weights=weights)
+    generated = [*faces.real_as_generated()[:1], *faces.generated[1:]]
+    own_N = measure(replace(faces, generated=generated), Beside(), plan, weights=weights).each["own"]
+    assert own_N[0] == pytest.approx(0, abs=1e-6)
+    assert own_N[1:].min() > 0.01
 
 
 def test_the_papers_protocol_takes_photographs_as_they_are_but_for_structure(weights, faces):
-    plan = make_plan(["structure-paper", "cmmd"], protocol="paper", given={"captions"}, weights=weights)
+    plan = make_plan(
+        ["structure-paper", "cmmd-paper", "clip-paper"],
+        protocol="paper",
+        given={"captions"},
+        weights=weights,
+    )
     found = measure(faces, Beside(), plan, weights=weights)
+    assert all("-paper/" in name for name in found.figures)
+    assert f"clip-paper/{CLIP}" in found.figures
     clip = open_clip(LARGE_CLIP, weights=weights)
     expected = gaussian_mmd(clip.images(faces.generated), clip.images(faces.real))
-    assert found.figures[f"cmmd/{LARGE_CLIP}"].figure.value == pytest.approx(expected)
+    assert found.figures[f"cmmd-paper/{LARGE_CLIP}"].figure.value == pytest.approx(expected)
     alike = replace(faces, real=faces.real_as_generated())
     other = gaussian_mmd(clip.images(faces.generated), clip.images(alike.real))
     assert other != pytest.approx(expected)
@@ -99,7 +116,8 @@ def test_every_measure_has_its_line_on_the_page(weights, faces):
     plan = make_plan(None, protocol="correct", given={"captions"}, weights=weights)
     found = measure(faces, Beside(facts=[{"male"}] * 4), plan, weights=weights)
     finding = found.figures["fid/judge"]
-    names = ("fid/inception", "structure-paper/dino-vitb8", "image-reward", "novelty/judge")
+    names = ("fid/inception", "image-reward", "novelty/judge", "image-reward-paper")
+    found.figures |= {f"{name}/net": finding for name in PAPER if name != "image-reward-paper"}
     more = ("novelty/close/judge", "masks/miou-per-picture", "attributes/judge", "attributes/ratio/judge")
     found.figures |= dict.fromkeys((*names, *more), finding)
     head = {"settings": {"faces": 4, "protocol": "correct"}, "left_out": {"novelty": "needs faces"}}
@@ -114,6 +132,8 @@ def test_every_measure_has_its_line_on_the_page(weights, faces):
     ):
         assert line in page, line
     assert page.count("* `fid`:") == 1
+    assert "unbiased; here the mean over 100 subsets of 1000, photographs at their own size" in page
+    assert {better(f"{name}/net") for name in ("clip-paper", "image-reward-paper")} == {HIGHER}
     assert "![Faces](sheet.png)" in page
     assert "| male | 4 |" in page
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from facemogle.evaluation.extractors import MissingWeights
-from facemogle.evaluation.plan import make_plan
+from facemogle.evaluation.plan import CORRECT, PAPER, make_plan
 
 NOTHING = Path("nothing")
 
@@ -44,10 +44,32 @@ def test_what_is_asked_for_and_impossible_is_refused():
         make_plan(["novelty"], protocol="paper", given={"train"}, weights=NOTHING)
 
 
+def test_nothing_is_measured_against_what_the_model_was_not_given():
+    plan = make_plan(
+        None, protocol="correct", given={"masks", "captions"}, weights=NOTHING, withheld={"masks"}
+    )
+    assert plan.networks == {"fid": ("judge",), "kid": ("judge",), "attributes": ("judge",)}
+    assert plan.left_out["masks"] == "is left out: the model was not given masks (--task text)"
+    with pytest.raises(ValueError, match="attributes is left out: the model was not given captions"):
+        make_plan(
+            ["attributes"], protocol="correct", given={"captions"}, weights=NOTHING, withheld={"captions"}
+        )
+
+
+def test_no_metric_at_all_is_an_error_that_names_them():
+    with pytest.raises(ValueError, match="no metric is named, known are fid, kid, cmmd, structure"):
+        make_plan([], protocol="correct", given=(), weights=NOTHING)
+
+
 def test_the_papers_protocol_takes_what_the_paper_took(tmp_path):
     (tmp_path / "pt_inception-2015-12-05-6726825d.pth").touch()
     plan = make_plan(None, protocol="paper", given={"masks", "captions", "train"}, weights=tmp_path)
-    assert plan.networks == {"fid": ("inception-clean",), "kid": ("inception-clean",)}
-    assert {"cmmd", "structure-paper", "clip", "image-reward"} == {n.partition("/")[0] for n in plan.left_out}
-    with pytest.raises(ValueError, match=r"nothing can be measured: fid/inception-clean"):
+    assert plan.networks == {"fid-paper": ("inception-clean",), "kid-paper": ("inception-clean",)}
+    assert {"cmmd-paper", "structure-paper", "clip-paper", "image-reward-paper"} == {
+        name.partition("/")[0] for name in plan.left_out
+    }
+    assert not set(PAPER) & set(CORRECT)
+    with pytest.raises(ValueError, match="unknown metric 'fid' of the paper protocol"):
+        make_plan(["fid"], protocol="paper", given=(), weights=tmp_path)
+    with pytest.raises(ValueError, match=r"nothing can be measured: fid-paper/inception-clean"):
         make_plan(None, protocol="paper", given=(), weights=NOTHING)

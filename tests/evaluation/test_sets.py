@@ -55,6 +55,9 @@ def test_copies_of_training_faces_are_found():
     train, held_out = features(30), features(30, seed=1)
     copies = novelty(train[:10], held_out, train)
     assert copies.index_N.tolist() == list(range(10))
+    swapped = novelty(held_out, train[:10], train)
+    assert swapped.held_out_index_N.tolist() == list(range(10))
+    assert swapped.held_out_N.max() < 1e-9
     assert copies.median.figure.value == pytest.approx(0, abs=1e-9)
     assert copies.close.figure.value == 1
     assert copies.median.real is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,13 +12,11 @@ from facemogle import __version__
 from facemogle.apps.generate import Device
 
 if TYPE_CHECKING:
-    from facemogle.apps.evaluate_generate import HeldOut
-    from facemogle.evaluation.pairs import Pictures
+    from facemogle.apps.evaluate_generate import HeldOut, Learnt
     from facemogle.evaluation.plan import Given, Protocol
 
 WEIGHTS = Path("~/.cache/facemogle").expanduser()
 """Where the weights of networks that measures look through are looked for."""
-_REQUEST = "request.json"
 _REQUESTS_OF_SEEDS = 8
 
 
@@ -157,22 +155,31 @@ def evaluate_model(
     earlier call with the same request is kept. Raises ValueError for another request in OUT, for measures
     that cannot be taken, and for a split without faces that have what the task needs.
     """
-    from facemogle.apps.model import fingerprint, load_pipeline, quiet_libraries
+    from facemogle.apps.model import fingerprint, load_pipeline, model_folder, quiet_libraries
 
     quiet_libraries()  # before what follows, which imports them
     from facemogle.apps.evaluate_generate import TASKS, held_out, make_pictures, wanted_faces, wanted_seeds
     from facemogle.apps.evaluate_report import finished_report, given_of, heading, measured_report
+    from facemogle.apps.evaluate_request import (
+        DIVERSITY,
+        GENERATED,
+        arithmetic,
+        begin,
+        check_out,
+        libraries,
+    )
     from facemogle.apps.train.options import fingerprint as fingerprint_of_data
     from facemogle.evaluation.pairs import Faces, one_size, pictures_of
     from facemogle.evaluation.plan import make_plan
 
     if task not in TASKS:
         raise ValueError(f"task is {task!r}, must be one of {', '.join(TASKS)}")
+    check_out(out, {"data": data, "train": train, "model": model_folder(model)})
     chosen = held_out(data, split=split, task=task, most=faces)
     learnt_from = chosen.train if train is None else _all_faces(train)
     given: set[Given] = {"seeds", *given_of(chosen, learnt_from)}
-    plan = make_plan(metrics, protocol=protocol, given=given, weights=weights)
-    request = {
+    plan = make_plan(metrics, protocol=protocol, given=given, weights=weights, withheld=TASKS[task])
+    asked = {
         "version": __version__,
         "model": Path(model).name,
         "fingerprint of the model": fingerprint(model),
@@ -184,19 +191,22 @@ def evaluate_model(
         "seed": seed,
         "steps": steps,
         "guidance": guidance,
+        **arithmetic(model, device),
     }
-    _begin(out, request)
-    settings = request | _described(chosen) | {"faces learnt from": len(learnt_from)}
+    if train is not None:
+        asked |= {"train": train.name, "fingerprint of train": fingerprint_of_data([train])}
+    begin(out, asked | libraries())
+    settings = asked | _described(chosen) | {"faces learnt from": len(learnt_from.keys)}
     head = heading(settings, plan, weights, device)
     if (report := finished_report(out, head)) is not None:
         return report
-    wanted = wanted_faces(chosen, out / "generated", task=task, seed=seed)
+    wanted = wanted_faces(chosen, out / GENERATED, task=task, seed=seed)
     seeds = []
     if "diversity" in plan.networks:
-        seeds = wanted_seeds(chosen, out / "diversity", task=task, seed=seed, most=_REQUESTS_OF_SEEDS)
+        seeds = wanted_seeds(chosen, out / DIVERSITY, task=task, seed=seed, most=_REQUESTS_OF_SEEDS)
     make_pictures(
         lambda: load_pipeline(model, device),
-        [*wanted, *(each for group in seeds for each in group)],
+        [wanted, [each for group in seeds for each in group]],
         steps=steps,
         guidance=guidance,
         batch=batch,
@@ -211,6 +221,7 @@ def evaluate_model(
         seeds=[pictures_of([each.path for each in group]) for group in seeds],
         weights=weights,
         device=device,
+        first_seed=seed,
     )
 
 
@@ -229,45 +240,29 @@ def evaluate_folders(
 ) -> dict[str, Any]:
     """Measure pictures that are there already and write OUT/report.json; gives its content.
 
-    Raises ValueError for what is not paired or cannot be read, and for measures that cannot be taken.
+    The same folders again are measured anew. Raises ValueError for another request in OUT, for what is not
+    paired or cannot be read, and for measures that cannot be taken.
     """
     from facemogle.apps.model import quiet_libraries
 
     quiet_libraries()  # before what follows, which imports them
+    from facemogle.apps.evaluate_generate import Learnt
     from facemogle.apps.evaluate_report import given_of, heading, measured_report
+    from facemogle.apps.evaluate_request import begin, check_out
     from facemogle.evaluation.pairs import faces_of_folders
     from facemogle.evaluation.plan import make_plan
 
     folders = {"real": real, "generated": generated, "masks": masks, "captions": captions, "train": train}
-    for name, folder in folders.items():
-        if folder is not None and folder.resolve() == out.resolve():
-            raise ValueError(f"--out {out}: is the folder of --{name}; choose another")
+    check_out(out, folders)
     faces = faces_of_folders(real, generated, masks=masks, captions=captions)
-    learnt_from = () if train is None else _all_faces(train)
+    learnt_from = Learnt((), ()) if train is None else _all_faces(train)
     plan = make_plan(metrics, protocol=protocol, given=given_of(faces, learnt_from), weights=weights)
     settings = {name: str(folder) for name, folder in folders.items() if folder is not None}
     head = heading(settings | {"faces": len(faces.stems)}, plan, weights, device)
-    out.mkdir(parents=True, exist_ok=True)
+    begin(out, {name: str(folder.resolve()) for name, folder in folders.items() if folder is not None})
     return measured_report(
         faces, plan, head, out, train=learnt_from, seeds=(), weights=weights, device=device
     )
-
-
-def _begin(out: Path, request: Mapping[str, Any]) -> None:
-    """Keep the request in OUT, or compare it with the one that is there."""
-    import json
-
-    from facemogle.apps.evaluate_report import write_text
-    from facemogle.training.loop import check_identity
-
-    if (out / _REQUEST).is_file():
-        check_identity(out, json.loads((out / _REQUEST).read_text(encoding="utf-8")), request)
-        return
-    for folder in (out / "generated", out / "diversity"):
-        if folder.exists():
-            raise ValueError(f"{folder}: is there without {_REQUEST}; choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(out / _REQUEST, json.dumps(request, indent=1))
 
 
 def _described(chosen: HeldOut) -> dict[str, Any]:
@@ -275,9 +270,9 @@ def _described(chosen: HeldOut) -> dict[str, Any]:
     return {"masks": dict(chosen.origins), "faces passed over for what they lack": chosen.lacking}
 
 
-def _all_faces(source: Path) -> Pictures:
-    from facemogle.apps.evaluate_generate import photographs
+def _all_faces(source: Path) -> Learnt:
+    from facemogle.apps.evaluate_generate import learnt
     from facemogle.data.layouts import open_faces
 
     face_set = open_faces(source)
-    return photographs(face_set, range(len(face_set)))
+    return learnt(face_set, range(len(face_set)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,24 @@ from facemogle.apps.record import save_picture
 from facemogle.core.label_map import LabelMap
 from facemogle.data.layouts import FaceSet, open_faces
 from facemogle.evaluation.pairs import Lazy, Pictures
+from facemogle.evaluation.plan import Given
 
 if TYPE_CHECKING:
     from facemogle.pipeline import FaceMoGLEPipeline
 
-TASKS = ("both", "mask", "text")
+TASKS: dict[str, tuple[Given, ...]] = {"both": (), "mask": ("captions",), "text": ("masks",)}
+"""What the model is not given, by task."""
 SEEDS_OF_ONE = 4
 """Pictures of one request whose diversity is measured."""
 _CAPTION_SIZE = 128  # of a photograph when its caption is written from what mask and colours show
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Photographs that were learnt from, and their keys in their set."""
+
+    pictures: Pictures
+    keys: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class HeldOut:
     masks: Sequence[LabelMap] | None
     origins: Counter[str]
     lacking: int
-    train: Pictures
+    train: Learnt
 
     @property
     def stems(self) -> list[str]:
@@ -87,7 +97,7 @@ def held_out(data: Path, *, split: str, task: str, most: int | None) -> HeldOut:
         Lazy([partial(_mask, face_set, place) for place in places]) if all(with_mask) else None,
         origins,
         lacking,
-        photographs(face_set, train),
+        learnt(face_set, train),
     )
 
 
@@ -102,7 +112,7 @@ class Wanted:
 
 
 def wanted_faces(faces: HeldOut, folder: Path, *, task: str, seed: int) -> list[Wanted]:
-    """One picture of each face; its seed is its place, so neither batches nor interruptions change it."""
+    """One picture of each face; its seed is its place, whatever the batch and whatever is there already."""
     return [
         _wanted(faces, place, folder / f"{stem}.png", task, seed + place)
         for place, stem in enumerate(faces.stems)
@@ -119,32 +129,44 @@ def wanted_seeds(faces: HeldOut, folder: Path, *, task: str, seed: int, most: in
 
 def make_pictures(
     load: Callable[[], FaceMoGLEPipeline],
-    wanted: Collection[Wanted],
+    lists: Sequence[Sequence[Wanted]],
     *,
     steps: int | None,
     guidance: float | None,
     batch: int,
 ) -> None:
-    """Make the pictures that are not there yet; the pipeline is loaded if there is anything to do."""
+    """Make the pictures that are not there yet; the pipeline is loaded if there is anything to do.
+
+    Batches are at fixed places of each list, and one that lacks a picture is made again whole: the last bit
+    of a sum depends on how many are summed at once, and so may a pixel. Raises ValueError if a batch does not
+    fit into the device's memory.
+    """
+    import torch
     from tqdm import tqdm
 
-    todo = [each for each in wanted if not each.path.is_file()]
+    batches = [each[start : start + batch] for each in lists for start in range(0, len(each), batch)]
+    todo = [rows for rows in batches if not all(each.path.is_file() for each in rows)]
     if not todo:
         return
-    for folder in {each.path.parent for each in todo}:
+    for folder in {each.path.parent for rows in todo for each in rows}:
         folder.mkdir(parents=True, exist_ok=True)
     pipe = load()
-    done = len(wanted) - len(todo)
-    with tqdm(total=len(wanted), initial=done, unit="face", disable=None, dynamic_ncols=True) as bar:
-        for start in range(0, len(todo), batch):
-            rows = todo[start : start + batch]
-            output = pipe(
-                [each.caption or "" for each in rows],
-                mask=[each.mask and each.mask() for each in rows],
-                seed=[each.seed for each in rows],
-                num_inference_steps=steps,
-                guidance_scale=guidance,
-            )
+    total = sum(map(len, batches))
+    done = total - sum(map(len, todo))
+    with tqdm(total=total, initial=done, unit="face", disable=None, dynamic_ncols=True) as bar:
+        for rows in todo:
+            try:
+                output = pipe(
+                    [each.caption or "" for each in rows],
+                    mask=[each.mask and each.mask() for each in rows],
+                    seed=[each.seed for each in rows],
+                    num_inference_steps=steps,
+                    guidance_scale=guidance,
+                )
+            except torch.OutOfMemoryError:
+                raise ValueError(
+                    f"the device's memory does not hold {len(rows)} faces at once; try a smaller --batch"
+                ) from None
             assert isinstance(output.images, list)
             for each, image in zip(rows, output.images, strict=True):
                 save_picture(image, each.path)
@@ -165,6 +187,11 @@ def _caption(face_set: FaceSet, place: int, stored: Sequence[str]) -> str | None
         (face,) = read_face(face_set, place, _CAPTION_SIZE, 1, mirror=False)
         stored = face.captions
     return stored[0] if stored else None
+
+
+def learnt(face_set: FaceSet, places: Sequence[int]) -> Learnt:
+    """Faces of a set, as those that were learnt from."""
+    return Learnt(photographs(face_set, places), [face_set.keys[place] for place in places])
 
 
 def photographs(face_set: FaceSet, places: Sequence[int]) -> Pictures:

@@ -1,22 +1,24 @@
-"""The pictures of an evaluation: a sheet of faces, the best and worst by their masks, the nearest ones."""
+"""The pictures of an evaluation: a sheet of faces, the best and worst, those nearest to what was learnt."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from PIL import Image
 from torch import Tensor
 
 from facemogle.apps.sheet import contact_sheet, thumbnail
 from facemogle.core.label_map import LabelMap
+from facemogle.evaluation.measure import EACH
 from facemogle.evaluation.pairs import Faces, Pictures
 from facemogle.evaluation.sets import Novelty
-from facemogle.models.parser import FaceParser
 
 _SHEET_FACES, _SHEET_COLUMNS = 40, 8
 _EXAMPLES = 4
 _NEAREST = 8
+
+Parse = Callable[[Sequence[Image.Image]], Iterable[LabelMap]]
 
 
 def generated_sheet(pictures: Pictures) -> Image.Image:
@@ -29,27 +31,45 @@ def generated_sheet(pictures: Pictures) -> Image.Image:
     )
 
 
-def mask_examples(faces: Faces, miou_N: Tensor, parser: FaceParser) -> Image.Image:
-    """The best and worst generated faces by the agreement of their masks: mask, face, what is found in it."""
-    order = miou_N.argsort(descending=True).tolist()
+def examples(faces: Faces, each: Mapping[str, Tensor], parse: Parse) -> tuple[Image.Image, str]:
+    """The best and worst generated faces, and by what: their masks, or else structure, or else the judge.
+
+    By masks: mask, face, and what is found in it. Else: face and its photograph.
+    """
+    by = next(name for name in ("miou", "structure", "own") if name in each)
+    order = each[by].argsort(descending=by == "miou", stable=True).tolist()
     chosen = order if len(order) <= 2 * _EXAMPLES else [*order[:_EXAMPLES], *order[-_EXAMPLES:]]
-    masks = faces.masks_as_generated()
     pictures = [faces.generated[place] for place in chosen]
-    rows: list[tuple[str | None, LabelMap | None]] = [
-        (f"mean IoU {miou_N[place]:.2f}", masks[place]) for place in chosen
-    ]
-    cells = {(row, 0): thumbnail(picture) for row, picture in enumerate(pictures)}
-    for row, parsed in enumerate(parser(pictures)):
-        cells[row, 1] = thumbnail(parsed.to_pil().convert("RGB"))
-    return contact_sheet(cells, rows=rows, captions=["generated", "what the parser finds"])
+    told = [f"{EACH[by]} {each[by][place]:.3f}" for place in chosen]
+    if by == "miou":
+        masks = faces.masks_as_generated()
+        rows: list[tuple[str | None, LabelMap | None]] = [
+            (text, masks[place]) for text, place in zip(told, chosen, strict=True)
+        ]
+        cells = {(row, 0): thumbnail(picture) for row, picture in enumerate(pictures)}
+        for row, parsed in enumerate(parse(pictures)):
+            cells[row, 1] = thumbnail(parsed.to_pil().convert("RGB"))
+        return contact_sheet(cells, rows=rows, captions=["generated", "what the parser finds"]), EACH[by]
+    real = faces.real_as_generated()
+    cells = {(0, column): thumbnail(picture) for column, picture in enumerate(pictures)}
+    cells |= {(1, column): thumbnail(real[place]) for column, place in enumerate(chosen)}
+    return contact_sheet(cells, rows=[(None, None)] * 2, captions=told), EACH[by]
 
 
-def nearest_faces(generated: Pictures, train: Pictures, new: Novelty) -> Image.Image:
-    """The generated faces nearest to one that was learnt from, beside it: it shows real persons."""
-    chosen: Sequence[int] = new.distance_N.argsort()[:_NEAREST].tolist()
-    cells = {}
-    for column, place in enumerate(chosen):
-        cells[0, column] = thumbnail(generated[place])
-        cells[1, column] = thumbnail(train[int(new.index_N[place])])
-    captions = [f"distance {new.distance_N[place]:.3f}" for place in chosen]
+def nearest_faces(faces: Faces, train: Pictures, new: Novelty) -> Image.Image:
+    """The eight faces nearest to one that was learnt from, above it: generated ones, then photographs.
+
+    It shows real persons.
+    """
+    cells, captions = {}, []
+    for what, pictures, distance_N, index_N in (
+        ("generated", faces.generated, new.distance_N, new.index_N),
+        ("held-out photograph", faces.real, new.held_out_N, new.held_out_index_N),
+    ):
+        first = len(captions)
+        captions += [""] * _NEAREST  # as many as a sheet has side by side: photographs begin a line of theirs
+        for column, place in enumerate(distance_N.argsort()[:_NEAREST].tolist(), start=first):
+            captions[column] = f"{what}, distance {distance_N[place]:.3f} to the face learnt from, below"
+            cells[0, column] = thumbnail(pictures[place])
+            cells[1, column] = thumbnail(train[int(index_N[place])])
     return contact_sheet(cells, rows=[(None, None)] * 2, captions=captions)

@@ -15,12 +15,13 @@ import torch
 import typer
 
 from facemogle import __version__
-from facemogle.apps.evaluate_pictures import generated_sheet, mask_examples, nearest_faces
+from facemogle.apps.evaluate_generate import Learnt
+from facemogle.apps.evaluate_pictures import examples, generated_sheet, nearest_faces
 from facemogle.apps.model import find_device
 from facemogle.apps.record import save_picture
 from facemogle.data.caption_facts import facts_in_caption
 from facemogle.evaluation.extractors.weights import find
-from facemogle.evaluation.measure import Beside, measure
+from facemogle.evaluation.measure import Beside, Findings, measure
 from facemogle.evaluation.pairs import Faces, Pictures
 from facemogle.evaluation.plan import EMBEDDED, Given, Plan
 from facemogle.evaluation.report import as_numbers, as_page
@@ -28,14 +29,14 @@ from facemogle.models.parser import FaceParser
 from facemogle.training.checkpoint import file_hash
 
 REPORT, PAGE = "report.json", "report.md"
-SHEET, EXAMPLES = "sheet.png", "examples.png"
+FACES, SHEET, EXAMPLES = "faces.json", "sheet.png", "examples.png"
 NEAREST = "nearest-REAL-FACES.png"  # its name says why it is on no page
 _LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "pillow")
 
 
-def given_of(faces: Any, train: Pictures) -> set[Given]:
+def given_of(faces: Any, train: Learnt) -> set[Given]:
     """What measures can count on; faces: anything with masks and captions that may be None."""
-    there: dict[Given, Any] = {"masks": faces.masks, "captions": faces.captions, "train": train or None}
+    there: dict[Given, Any] = {"masks": faces.masks, "captions": faces.captions, "train": train.keys or None}
     return {name for name, value in there.items() if value is not None}
 
 
@@ -75,33 +76,67 @@ def measured_report(
     head: Mapping[str, Any],
     out: Path,
     *,
-    train: Pictures,
+    train: Learnt,
     seeds: Sequence[Pictures],
     weights: Path,
     device: str | None,
+    first_seed: int | None = None,
 ) -> dict[str, Any]:
-    """Measure, draw and write everything into OUT; the report's content."""
+    """Measure, draw and write everything into OUT; the report's content.
+
+    What an earlier call left there goes first, so that no picture stands beside figures that are not its own;
+    the report comes last. first_seed: of the first face, which counts up; None if they are unknown. Raises
+    ValueError if the device's memory is too small.
+    """
     target = find_device(device)
-    beside = Beside(train, seeds, [facts_in_caption(caption) for caption in faces.captions or ()])
-    found = measure(
-        faces,
-        beside,
-        plan,
-        weights=weights,
-        device=target,
-        begin=lambda step: typer.echo(f"measuring {step}", err=True),
-    )
+    facts = [facts_in_caption(caption) for caption in faces.captions or ()]
+    try:
+        found = measure(
+            faces,
+            Beside(train.pictures, seeds, facts),
+            plan,
+            weights=weights,
+            device=target,
+            begin=lambda step: typer.echo(f"measuring {step}", err=True),
+        )
+    except torch.OutOfMemoryError:
+        raise ValueError(
+            "the device's memory does not hold the networks that measure; free some and call again, the "
+            "faces are kept; or name fewer --metrics"
+        ) from None
+    for name in (REPORT, PAGE, FACES, SHEET, EXAMPLES, NEAREST):
+        (out / name).unlink(missing_ok=True)
     report = {**head, "size": list(faces.size), **as_numbers(found)}
     pictures = {SHEET: "Generated faces, the first ones"}
     save_picture(generated_sheet(faces.generated), out / SHEET)
-    if found.miou_N is not None:
-        pictures[EXAMPLES] = "Best and worst by their masks"
-        save_picture(mask_examples(faces, found.miou_N, FaceParser.mini(device=target)), out / EXAMPLES)
+    shown, by = examples(faces, found.each, lambda photos: FaceParser.mini(device=target)(photos))
+    pictures[EXAMPLES] = f"Best and worst by their {by}"
+    save_picture(shown, out / EXAMPLES)
     if new := next(iter(found.novelty.values()), None):
-        save_picture(nearest_faces(faces.generated, train, new), out / NEAREST)
+        save_picture(nearest_faces(faces, train.pictures, new), out / NEAREST)
+    write_text(out / FACES, json.dumps(_each_face(faces.stems, found, train.keys, first_seed), indent=1))
     write_text(out / PAGE, as_page(report, pictures=pictures))
     write_text(out / REPORT, json.dumps(report, indent=1))
     return report
+
+
+def _each_face(
+    stems: Sequence[str], found: Findings, keys: Sequence[str], first_seed: int | None
+) -> list[dict[str, Any]]:
+    """What was found of every face by itself; nearest: the face learnt from, by network."""
+    rows: list[dict[str, Any]] = []
+    for place, stem in enumerate(stems):
+        row: dict[str, Any] = {"stem": stem}
+        if first_seed is not None:
+            row["seed"] = first_seed + place
+        row |= {name: float(value_N[place]) for name, value_N in found.each.items()}
+        if found.novelty:
+            row["nearest"] = {
+                network: {"key": keys[int(new.index_N[place])], "distance": float(new.distance_N[place])}
+                for network, new in found.novelty.items()
+            }
+        rows.append(row)
+    return rows
 
 
 def write_text(path: Path, text: str) -> None:

@@ -65,7 +65,6 @@ def load_pipeline(model: str, device: str | None = None) -> FaceMoGLEPipeline:
     other devices the embedded model is, and a folder's weights are as they were stored.
     Raises ValueError for no such model, device, or damaged weights.
     """
-    import torch
     from safetensors import SafetensorError
 
     quiet_libraries()
@@ -77,14 +76,22 @@ def load_pipeline(model: str, device: str | None = None) -> FaceMoGLEPipeline:
         if model == MINI:
             pipe = FaceMoGLEPipeline.mini()
         else:
-            dtype = torch.float32 if target.type == "cpu" else _stored_dtype(folder)
             pipe = FaceMoGLEPipeline.from_pretrained(
-                str(folder), dtype=dtype, local_files_only=True, use_safetensors=True
+                str(folder), dtype=loaded_dtype(model, target), local_files_only=True, use_safetensors=True
             )
     except SafetensorError as error:
         raise ValueError(f"{folder}: damaged weights, {error}") from None
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(target)
+
+
+def loaded_dtype(model: str, device: torch.device) -> torch.dtype:
+    """What `load_pipeline` loads the weights as. Raises ValueError for a folder without any."""
+    import torch
+
+    if model == MINI or device.type == "cpu":
+        return torch.float32
+    return _stored_dtype(model_folder(model))
 
 
 def quiet_libraries() -> None:

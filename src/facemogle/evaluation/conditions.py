@@ -18,6 +18,7 @@ from facemogle.core.label_map import LabelMap
 from facemogle.core.regions import REGION_NAMES
 from facemogle.evaluation.attribute_checks import CHECKABLE, facts_shown
 from facemogle.evaluation.extractors import ClipModel, DinoKeys
+from facemogle.evaluation.extractors.dino import Protocol
 from facemogle.evaluation.intervals import Figure, bootstrap_figure, mean_figure
 from facemogle.evaluation.sets import Finding
 from facemogle.evaluation.structure import paper_structure_score, structure_distance
@@ -30,12 +31,13 @@ LEAST_SAID = 5
 class MaskAgreement:
     """How well the parser finds again the masks that were asked for, in generated faces and photographs.
 
-    regions: IoU by region, of those that some mask or parse has. miou_N: of every generated face.
+    regions: IoU by region, of those that some mask or parse has. miou_N, accuracy_N: of every generated face.
     """
 
     figures: dict[str, Finding]
     regions: dict[str, Finding]
     miou_N: Tensor
+    accuracy_N: Tensor
 
 
 def mask_agreement(
@@ -62,22 +64,23 @@ def mask_agreement(
         found = {name: _of_region(table_NKK, label) for name, table_NKK in tables.items()}
         if (figure := found["generated"]) is not None:
             regions[region] = Finding(figure, found["real"])
-    return MaskAgreement(figures, regions, _each(tables["generated"], _miou))
+    of_faces = (_each(tables["generated"], measure) for measure in (_miou, pixel_accuracy))
+    return MaskAgreement(figures, regions, *of_faces)
 
 
-def structure(dino: DinoKeys, generated: Sequence[Image.Image], real: Sequence[Image.Image]) -> Finding:
-    """Mean structure distance of every generated face and its photograph."""
-    keys = zip(dino(generated, protocol="correct"), dino(real, protocol="correct"), strict=True)
-    return Finding(mean_figure(torch.tensor([structure_distance(*pair) for pair in keys])))
+def structure(
+    dino: DinoKeys, generated: Sequence[Image.Image], real: Sequence[Image.Image], *, protocol: Protocol
+) -> tuple[Finding, Tensor]:
+    """Structure distance of the generated faces and their photographs: the figure, and of every face, N.
 
-
-def paper_structure(dino: DinoKeys, generated: Sequence[Image.Image], real: Sequence[Image.Image]) -> Finding:
-    """The released protocol's sum over batches, of pictures that are not standardised."""
-    keys = zip(dino(generated, protocol="paper"), dino(real, protocol="paper"), strict=True)
+    correct: their mean. paper: the released protocol's score, of pictures that are not standardised.
+    """
+    keys = zip(dino(generated, protocol=protocol), dino(real, protocol=protocol), strict=True)
     distance_N = torch.tensor([structure_distance(*pair) for pair in keys])
-    return Finding(
-        bootstrap_figure(lambda index_N: paper_structure_score(distance_N[index_N]), len(distance_N))
-    )
+    if protocol == "correct":
+        return Finding(mean_figure(distance_N)), distance_N
+    score = bootstrap_figure(lambda index_N: paper_structure_score(distance_N[index_N]), len(distance_N))
+    return Finding(score), distance_N
 
 
 def clip_score(

@@ -76,6 +76,17 @@ def nearest(a_ND: Tensor, b_MD: Tensor) -> tuple[Tensor, Tensor]:
     return (1 - similarity_N).clamp(min=0), torch.cat([found.indices for found in best])
 
 
+def distance_to_own(a_ND: Tensor, b_ND: Tensor) -> Tensor:
+    """For every a the cosine distance, in [0, 2], of the b in the same place, N float64.
+
+    Raises ValueError for sets of other sizes.
+    """
+    a_ND, b_ND = _checked(a_ND, b_ND, fewest=1)
+    if len(a_ND) != len(b_ND):
+        raise ValueError(f"both sets must have as many pictures, got {len(a_ND)} and {len(b_ND)}")
+    return (1 - (normalize(a_ND, dim=-1) * normalize(b_ND, dim=-1)).sum(-1)).clamp(min=0)
+
+
 def mean_pairwise_distance(a_ND: Tensor) -> float:
     """Mean cosine distance, in [0, 2], over all pairs of at least 2 pictures."""
     (a_ND,) = _checked(a_ND, fewest=2)

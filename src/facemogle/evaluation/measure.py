@@ -16,9 +16,9 @@ from facemogle.evaluation.conditions import (
     attribute_agreement,
     clip_score,
     mask_agreement,
-    paper_structure,
     structure,
 )
+from facemogle.evaluation.distances import distance_to_own
 from facemogle.evaluation.extractors import (
     FEATURES,
     Extractor,
@@ -48,14 +48,26 @@ class Beside:
     facts: Sequence[set[str]] = ()
 
 
+EACH = {
+    "miou": "mean IoU",
+    "accuracy": "accuracy of the mask",
+    "structure": "structure distance to the photograph",
+    "own": "distance to the photograph, as the judge sees it",
+}
+"""Values that single faces have, in words."""
+
+
 @dataclass
 class Findings:
-    """All that was found. miou_N: mask agreement of every generated face, None if it was not measured."""
+    """All that was found.
+
+    each: values of every generated face, N, of those in EACH that were measured.
+    """
 
     figures: dict[str, Finding] = field(default_factory=dict)
     regions: dict[str, Finding] = field(default_factory=dict)
     attributes: dict[str, FactShown] = field(default_factory=dict)
-    miou_N: Tensor | None = None
+    each: dict[str, Tensor] = field(default_factory=dict)
     novelty: dict[str, Novelty] = field(default_factory=dict)
 
 
@@ -71,40 +83,44 @@ def measure(
     """Take every measure of the plan. begin: told what comes next, by measure and network.
 
     All photographs are resized to the generated pictures' size, which the paper's protocol does for structure
-    alone. Raises MissingWeights, and ValueError for pictures that cannot be read.
+    alone. Without masks and structure the judge tells how near each face is to its own photograph, so that
+    there are always worst and best ones. Raises MissingWeights, and ValueError for pictures that cannot be
+    read.
     """
     found = Findings()
     alike = faces.real_as_generated()
     real = alike if plan.protocol == "correct" else faces.real
+    ordered = {"masks", plan.name("structure")} & {*plan.networks}
     for network in FEATURES:
-        if using := plan.using(network) - {"attributes"}:
-            begin(f"{', '.join(sorted(using))} through {network}")
+        using = plan.using(network) - {"attributes"}
+        if using or (network == "judge" and not ordered):
+            begin(f"{', '.join(sorted(using)) or EACH['own']} through {network}")
             extractor = open_features(network, weights=weights, device=device)
-            _through(extractor, using, faces, real, beside, found, paper=plan.protocol == "paper")
-    if "cmmd" in plan.networks:
-        (name,) = plan.networks["cmmd"]
-        begin(f"cmmd through {name}")
+            _through(extractor, plan, faces, real, beside, found)
+    if (called := plan.name("cmmd")) in plan.networks:
+        (name,) = plan.networks[called]
+        begin(f"{called} through {name}")
         clip = open_clip(name, weights=weights, device=device)
         features = clip.images(faces.generated), clip.images(real)
-        found.figures[f"cmmd/{name}"] = set_distance("cmmd", *features)
-    for name, taken in (("structure", structure), ("structure-paper", paper_structure)):
-        if name in plan.networks:
-            begin(name)
-            dino = open_dino(weights=weights, device=device)
-            found.figures[f"{name}/{dino.name}"] = taken(dino, faces.generated, alike)
+        found.figures[f"{called}/{name}"] = set_distance("cmmd", *features)
+    if (called := plan.name("structure")) in plan.networks:
+        begin(called)
+        dino = open_dino(weights=weights, device=device)
+        finding, distance_N = structure(dino, faces.generated, alike, protocol=plan.protocol)
+        found.figures[f"{called}/{dino.name}"], found.each["structure"] = finding, distance_N
     if "masks" in plan.networks:
         begin("masks")
         _masks(faces, alike, found, device)
-    if "clip" in plan.networks:
-        (name,) = plan.networks["clip"]
-        begin(f"clip through {name}")
+    if (called := plan.name("clip")) in plan.networks:
+        (name,) = plan.networks[called]
+        begin(f"{called} through {name}")
         clip = open_clip(name, weights=weights, device=device)
-        found.figures[f"clip/{name}"] = clip_score(clip, faces.captions or (), faces.generated, real)
-    if "image-reward" in plan.networks:
-        begin("image-reward")
+        found.figures[f"{called}/{name}"] = clip_score(clip, faces.captions or (), faces.generated, real)
+    if (called := plan.name("image-reward")) in plan.networks:
+        begin(called)
         reward = open_image_reward(weights=weights, device=device)
         rewards = [reward(faces.captions or (), photos) for photos in (faces.generated, real)]
-        found.figures[reward.name] = Finding(*map(mean_figure, rewards))
+        found.figures[called] = Finding(*map(mean_figure, rewards))
     if "attributes" in plan.networks:
         begin("attributes")
         judge = AttributePredictor.mini(judge=True).to(device)  # pyright: ignore[reportArgumentType]
@@ -116,21 +132,18 @@ def measure(
 
 
 def _through(
-    extractor: Extractor,
-    using: set[str],
-    faces: Faces,
-    real: Pictures,
-    beside: Beside,
-    found: Findings,
-    *,
-    paper: bool,
+    extractor: Extractor, plan: Plan, faces: Faces, real: Pictures, beside: Beside, found: Findings
 ) -> None:
     """All measures that are taken of one network's features."""
-    name = extractor.name
+    name, using = extractor.name, plan.using(extractor.name)
     generated_ND, real_ND = extractor(faces.generated), extractor(real)
+    if name == "judge":
+        found.each["own"] = distance_to_own(generated_ND, real_ND)
     for distance in DISTANCES:
-        if distance in using:
-            found.figures[f"{distance}/{name}"] = set_distance(distance, generated_ND, real_ND, paper=paper)
+        if (called := plan.name(distance)) in using:
+            found.figures[f"{called}/{name}"] = set_distance(
+                distance, generated_ND, real_ND, paper=plan.protocol == "paper"
+            )
     if "diversity" in using:
         features_GSD = torch.stack([extractor(group) for group in beside.seeds])
         found.figures[f"diversity/{name}"] = diversity(features_GSD, real_ND)
@@ -146,4 +159,5 @@ def _masks(faces: Faces, alike: Pictures, found: Findings, device: str | torch.d
     masks: Sequence[LabelMap] = faces.masks_as_generated()
     agreement = mask_agreement(masks, parser.stream(faces.generated), parser.stream(alike))
     found.figures |= agreement.figures
-    found.regions, found.miou_N = agreement.regions, agreement.miou_N
+    found.regions = agreement.regions
+    found.each |= {"miou": agreement.miou_N, "accuracy": agreement.accuracy_N}

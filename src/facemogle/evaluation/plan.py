@@ -39,21 +39,26 @@ CORRECT = {
     "diversity": Measure(SQUEEZENETS, "seeds"),
     "novelty": Measure(SQUEEZENETS, "train"),
 }
+_PAPER_MARK = "-paper"
 PAPER = {
-    "fid": Measure(("inception-clean",)),
-    "kid": Measure(("inception-clean",)),
-    "cmmd": CORRECT["cmmd"],
-    "structure-paper": Measure(("dino-vitb8",)),
-    "clip": CORRECT["clip"],
-    "image-reward": CORRECT["image-reward"],
+    name + _PAPER_MARK: measure
+    for name, measure in {
+        "fid": Measure(("inception-clean",)),
+        "kid": Measure(("inception-clean",)),
+        **{name: CORRECT[name] for name in ("cmmd", "structure", "clip", "image-reward")},
+    }.items()
 }
-"""What the released evaluation of Face-MoGLE takes (arXiv:2509.00428)."""
+"""What the released evaluation of Face-MoGLE takes (arXiv:2509.00428); no figure is called as one of ours."""
 
 _LACKING: dict[Given, str] = {
     "masks": "needs a mask for every face (--masks, or --data with masks)",
     "captions": "needs a caption for every face (--captions, or --data with captions)",
     "train": "needs the faces that were learnt from (--train, or --data with a split for training)",
     "seeds": "needs a model (--model), to make several faces of one mask or caption",
+}
+_WITHHELD: dict[Given, str] = {
+    "masks": "is left out: the model was not given masks (--task text)",
+    "captions": "is left out: the model was not given captions (--task mask)",
 }
 
 
@@ -65,22 +70,34 @@ class Plan:
     networks: Mapping[str, tuple[str, ...]]
     left_out: Mapping[str, str]
 
+    def name(self, measure: str) -> str:
+        """What the protocol calls a measure of `CORRECT`."""
+        return measure + (_PAPER_MARK if self.protocol == "paper" else "")
+
     def using(self, network: str) -> set[str]:
         """The measures that are taken through a network."""
         return {measure for measure, networks in self.networks.items() if network in networks}
 
 
 def make_plan(
-    wanted: Sequence[str] | None, *, protocol: Protocol, given: Collection[Given], weights: Path
+    wanted: Sequence[str] | None,
+    *,
+    protocol: Protocol,
+    given: Collection[Given],
+    weights: Path,
+    withheld: Collection[Given] = (),
 ) -> Plan:
     """Everything that can be measured of what is wanted, of all measures if None.
 
-    Raises ValueError for an unknown measure, and with what to do for a wanted one that cannot be taken;
+    withheld: what the faces have but the model was not given, so nothing is measured against it. Raises
+    ValueError for an unknown measure, and with what to do for a wanted one that cannot be taken;
     MissingWeights if no network for it is there.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"unknown protocol {protocol!r}, known are {', '.join(PROTOCOLS)}")
     known = CORRECT if protocol == "correct" else PAPER
+    if wanted is not None and not wanted:
+        raise ValueError(f"no metric is named, known are {', '.join(known)}")
     for name in wanted or ():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -89,10 +106,15 @@ def make_plan(
     networks, left_out = {}, {}
     for name in known if wanted is None else dict.fromkeys(wanted):
         measure = known[name]
-        if measure.needs is not None and measure.needs not in given:
+        reason = None
+        if measure.needs is not None and measure.needs in withheld:
+            reason = _WITHHELD[measure.needs]
+        elif measure.needs is not None and measure.needs not in given:
+            reason = _LACKING[measure.needs]
+        if reason is not None:
             if wanted is not None:
-                raise ValueError(f"{name} {_LACKING[measure.needs]}")
-            left_out[name] = _LACKING[measure.needs]
+                raise ValueError(f"{name} {reason}")
+            left_out[name] = reason
             continue
         there = []
         for network in measure.networks:

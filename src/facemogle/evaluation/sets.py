@@ -75,10 +75,15 @@ def diversity(features_GSD: Tensor, real_ND: Tensor) -> Finding:
 
 @dataclass(frozen=True)
 class Novelty:
-    """Distance of every generated face to its nearest training face, and which that is; N each."""
+    """Distance of every face to its nearest training face, and which that is; N each.
+
+    held_out_N, held_out_index_N: the same of the photographs.
+    """
 
     distance_N: Tensor
     index_N: Tensor
+    held_out_N: Tensor
+    held_out_index_N: Tensor
     median: Finding
     close: Finding
     """Share of faces nearer to a training face than all but 5 % of held-out photographs are."""
@@ -87,11 +92,13 @@ class Novelty:
 def novelty(generated_ND: Tensor, real_ND: Tensor, train_MD: Tensor) -> Novelty:
     """How near generated faces come to those that were learnt from; beside it held-out photographs."""
     distance_N, index_N = nearest(generated_ND, train_MD)
-    held_out_N, _ = nearest(real_ND, train_MD)
+    held_out_N, held_out_index_N = nearest(real_ND, train_MD)
     near = held_out_N.quantile(_CLOSE)
     return Novelty(
         distance_N,
         index_N,
+        held_out_N,
+        held_out_index_N,
         Finding(_median(distance_N), _median(held_out_N)),
         Finding(mean_figure((distance_N < near).double()), mean_figure((held_out_N < near).double())),
     )
