@@ -34,13 +34,13 @@ def generated_sheet(pictures: Pictures) -> Image.Image:
 def examples(faces: Faces, each: Mapping[str, Tensor], parse: Parse) -> tuple[Image.Image, str]:
     """The best and worst generated faces, and by what: their masks, or else structure, or else the judge.
 
-    By masks: mask, face, and what is found in it. Else: face and its photograph.
+    By masks: mask, face, and what is found in it. Else the face alone: the page shows no real persons.
     """
     by = next(name for name in ("miou", "structure", "own") if name in each)
     order = each[by].argsort(descending=by == "miou", stable=True).tolist()
     chosen = order if len(order) <= 2 * _EXAMPLES else [*order[:_EXAMPLES], *order[-_EXAMPLES:]]
     pictures = [faces.generated[place] for place in chosen]
-    told = [f"{EACH[by]} {each[by][place]:.3f}" for place in chosen]
+    told = [f"{EACH[by]}: {each[by][place]:.3f}" for place in chosen]
     if by == "miou":
         masks = faces.masks_as_generated()
         rows: list[tuple[str | None, LabelMap | None]] = [
@@ -50,10 +50,8 @@ def examples(faces: Faces, each: Mapping[str, Tensor], parse: Parse) -> tuple[Im
         for row, parsed in enumerate(parse(pictures)):
             cells[row, 1] = thumbnail(parsed.to_pil().convert("RGB"))
         return contact_sheet(cells, rows=rows, captions=["generated", "what the parser finds"]), EACH[by]
-    real = faces.real_as_generated()
     cells = {(0, column): thumbnail(picture) for column, picture in enumerate(pictures)}
-    cells |= {(1, column): thumbnail(real[place]) for column, place in enumerate(chosen)}
-    return contact_sheet(cells, rows=[(None, None)] * 2, captions=told), EACH[by]
+    return contact_sheet(cells, rows=[(None, None)], captions=told), EACH[by]
 
 
 def nearest_faces(faces: Faces, train: Pictures, new: Novelty) -> Image.Image:
@@ -64,12 +62,12 @@ def nearest_faces(faces: Faces, train: Pictures, new: Novelty) -> Image.Image:
     cells, captions = {}, []
     for what, pictures, distance_N, index_N in (
         ("generated", faces.generated, new.distance_N, new.index_N),
-        ("held-out photograph", faces.real, new.held_out_N, new.held_out_index_N),
+        ("held out", faces.real, new.held_out_N, new.held_out_index_N),
     ):
         first = len(captions)
         captions += [""] * _NEAREST  # as many as a sheet has side by side: photographs begin a line of theirs
         for column, place in enumerate(distance_N.argsort()[:_NEAREST].tolist(), start=first):
-            captions[column] = f"{what}, distance {distance_N[place]:.3f} to the face learnt from, below"
+            captions[column] = f"{what}, {distance_N[place]:.3f} to the learnt face below"
             cells[0, column] = thumbnail(pictures[place])
             cells[1, column] = thumbnail(train[int(index_N[place])])
     return contact_sheet(cells, rows=[(None, None)] * 2, captions=captions)

@@ -31,6 +31,7 @@ from facemogle.training.checkpoint import file_hash
 REPORT, PAGE = "report.json", "report.md"
 FACES, SHEET, EXAMPLES = "faces.json", "sheet.png", "examples.png"
 NEAREST = "nearest-REAL-FACES.png"  # its name says why it is on no page
+WRITTEN = (REPORT, PAGE, FACES, SHEET, EXAMPLES, NEAREST)
 _LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "pillow")
 
 
@@ -104,7 +105,7 @@ def measured_report(
             "the device's memory does not hold the networks that measure; free some and call again, the "
             "faces are kept; or name fewer --metrics"
         ) from None
-    for name in (REPORT, PAGE, FACES, SHEET, EXAMPLES, NEAREST):
+    for name in WRITTEN:
         (out / name).unlink(missing_ok=True)
     report = {**head, "size": list(faces.size), **as_numbers(found)}
     pictures = {SHEET: "Generated faces, the first ones"}

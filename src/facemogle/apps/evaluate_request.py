@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from facemogle.apps.evaluate_report import PAGE, REPORT, write_text
+from facemogle.apps.evaluate_report import WRITTEN, write_text
 from facemogle.apps.model import find_device, loaded_dtype
 from facemogle.training.loop import check_identity
 
@@ -29,7 +29,7 @@ def begin(out: Path, request: Mapping[str, Any]) -> None:
     if (out / REQUEST).is_file():
         check_identity(out, json.loads((out / REQUEST).read_text(encoding="utf-8")), request)
         return
-    for name in (GENERATED, DIVERSITY, REPORT, PAGE):
+    for name in (GENERATED, DIVERSITY, *WRITTEN):
         if (out / name).exists():
             raise ValueError(f"{out / name}: is there without {REQUEST}; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
