@@ -20,7 +20,6 @@ def tiny(kind, *, trained: bool):
         "num_single_layers": 2,
         "heads": 2,
         "head_width": 16,
-        "text_width": TEXT,
     }
     transformer = mini_transformer(**sizes, text_width=TEXT).eval()
     injection = mini_injection(kind, transformer)
