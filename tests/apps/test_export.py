@@ -16,6 +16,8 @@ from facemogle.data.layouts import FaceRecord
 from facemogle.models.checkpoints import load_released_mogle
 from facemogle.training.checkpoint import averaged_weights
 
+ABLATED = ("--set", "model.variant=static_gate", "--set", "schedule.steps=1")
+
 
 def run(*arguments: object) -> str:
     result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
@@ -186,3 +188,16 @@ class TestFlux:
         pipe = FaceMoGLEPipeline.from_pretrained(tmp_path / "model", local_files_only=True)
         assert pipe.transformer.config["mask_lora_rank"] == 4
         assert pipe.mogle.config["gate_time_scale"] == 1.0
+
+    def test_an_ablation_is_exported_whole(self, flux_run, tmp_path):
+        run("train", flux_run.parent / "recipe.toml", "--out", tmp_path / "run", *ABLATED)
+        message = refused("export", tmp_path / "run", "--out", tmp_path / "model")
+        assert "its variant is 'static_gate', the released format holds 'full' alone; --whole" in message
+        assert not (tmp_path / "model").exists()
+        run("export", tmp_path / "run", "--out", tmp_path / "model", "--whole", "--weights", "float32")
+        assert not list((tmp_path / "model").glob("mogle.*"))
+        pipe = FaceMoGLEPipeline.from_pretrained(tmp_path / "model", local_files_only=True)
+        assert pipe.mogle.variant == "static_gate"
+        learnt = averaged_weights(tmp_path / "run")
+        for name, value in pipe.mogle.state_dict().items():
+            assert torch.equal(value, learnt[f"mogle.{name}"])

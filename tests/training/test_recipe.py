@@ -2,16 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from facemogle.models.injection import Injection
-from facemogle.models.mogle import Variant
 from facemogle.training.recipe import (
     FluxRecipe,
     GeneratorRecipe,
-    MaskVariant,
     Schedule,
     read_recipe,
     recipe_from,
@@ -79,6 +75,16 @@ def test_a_frozen_base_cannot_learn_without_masks():
         recipe_from(flux | {"objective": {"mask_drop": 0.1}})
 
 
+def test_released_weights_are_no_ablation():
+    flux = {"kind": "flux", "data": {"cache": "c"}, "schedule": {"steps": 1, "batch_size": 1}}
+    model = {"flux": "FLUX.1-dev", "variant": "static_gate", "start_mogle": "mogle.pt", "dtype": "float32"}
+    with pytest.raises(ValueError, match="variant is 'static_gate', must be 'full' with start_mogle"):
+        recipe_from(flux | {"model": model})
+    recipe = recipe_from(flux | {"model": model | {"start_mogle": ""}})
+    assert isinstance(recipe, FluxRecipe)
+    assert recipe.model.variant == "static_gate"
+
+
 def test_how_a_mask_is_read_may_change_with_fresh_weights_only(tmp_path):
     path = written(tmp_path)
     fresh = ["model.start=mini", "model.fresh_mask=true", "model.variant=spade"]
@@ -89,10 +95,6 @@ def test_how_a_mask_is_read_may_change_with_fresh_weights_only(tmp_path):
         read_recipe(path, ["model.start=mini", "model.variant=spade"])
     with pytest.raises(ValueError, match="fresh_mask is true, must be false without a start"):
         read_recipe(path, ["model.fresh_mask=true"])
-
-
-def test_variants_of_a_recipe_are_those_of_the_models():
-    assert get_args(MaskVariant) == get_args(Variant) + get_args(Injection)
 
 
 def test_identity_leaves_out_how_a_run_is_watched_and_divided(tmp_path):

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from facemogle.models.dit import FaceMoGLETransformer
+    from facemogle.models.mogle import MoGLE
     from facemogle.training.recipe import FluxRecipe, GeneratorRecipe
 
 LORA, MOGLE = "pytorch_lora_weights.safetensors", "mogle.safetensors"
@@ -64,9 +68,7 @@ def export(
         if isinstance(recipe, GeneratorRecipe):
             _generator(recipe, run, average, weights or "float16", temporary)
         elif isinstance(recipe, FluxRecipe):
-            _flux(recipe, run, average, temporary)
-            if whole:
-                _whole_flux(recipe, weights or "bfloat16", temporary)
+            _flux(recipe, run, average, (weights or "bfloat16") if whole else None, temporary)
         elif (run / "autoencoder").is_dir():
             shutil.copytree(run / "autoencoder", temporary)
         else:
@@ -105,16 +107,44 @@ def _generator(recipe: GeneratorRecipe, run: Path, average: float | None, weight
     shutil.copytree(autoencoder_of(recipe), folder / "vae")
 
 
-def _flux(recipe: FluxRecipe, run: Path, average: float | None, folder: Path) -> None:
-    """The released formats; the base itself is not loaded, its config says what the adapters go with."""
+def _flux(recipe: FluxRecipe, run: Path, average: float | None, weights: str | None, folder: Path) -> None:
+    """The released formats, or with `weights` a pipeline, which alone holds an ablation of MoGLE."""
     import torch
 
     from facemogle.models.checkpoints import save_released_lora, save_released_mogle
-    from facemogle.models.dit import FaceMoGLETransformer
-    from facemogle.models.mogle import MoGLE
+    from facemogle.pipeline import FaceMoGLEPipeline
     from facemogle.training.checkpoint import averaged_weights
 
-    learnt = averaged_weights(run, average)
+    if recipe.model.variant != "full" and weights is None:
+        raise ValueError(
+            f"{run}: its variant is {recipe.model.variant!r}, the released format holds 'full' alone; "
+            "--whole writes a pipeline"
+        )
+    transformer, mogle = _flux_parts(recipe, averaged_weights(run, average))
+    folder.mkdir()
+    save_released_lora(transformer, folder / LORA)
+    if mogle.variant == "full":
+        for name in (MOGLE, RELEASED_MOGLE):
+            save_released_mogle(mogle, folder / name)
+    # What the files cannot say: released code samples with 1000 where these weights may want 1.
+    facts = {"gate_time_scale": recipe.model.gate_time_scale}
+    (folder / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    if weights is not None:
+        dtype = getattr(torch, weights)
+        pipe = FaceMoGLEPipeline.from_flux(
+            recipe.model.flux, lora=folder / LORA, dtype=dtype, local_files_only=True
+        )
+        pipe.register_modules(mogle=mogle.to(dtype))
+        pipe.save_pretrained(folder)
+
+
+def _flux_parts(recipe: FluxRecipe, learnt: dict[str, Tensor]) -> tuple[FaceMoGLETransformer, MoGLE]:
+    """Adapters on a base without contents, whose config says what they go with, and MoGLE."""
+    import torch
+
+    from facemogle.models.dit import FaceMoGLETransformer
+    from facemogle.models.mogle import MoGLE
+
     config = json.loads((Path(recipe.model.flux) / "transformer" / "config.json").read_text(encoding="utf-8"))
     with torch.device("meta"):
         transformer = cast(FaceMoGLETransformer, FaceMoGLETransformer.from_config(config))
@@ -123,35 +153,15 @@ def _flux(recipe: FluxRecipe, run: Path, average: float | None, folder: Path) ->
     prefix = "transformer.mask_adapters."
     adapters = {name.removeprefix(prefix): value for name, value in learnt.items() if name.startswith(prefix)}
     transformer.mask_adapters.load_state_dict(adapters, strict=True, assign=True)
-    mogle = MoGLE(config["in_channels"], gate_time_scale=recipe.model.gate_time_scale)
+    mogle = MoGLE(
+        config["in_channels"], variant=recipe.model.variant, gate_time_scale=recipe.model.gate_time_scale
+    )
     parts = {
         name.removeprefix("mogle."): value for name, value in learnt.items() if name.startswith("mogle.")
     }
     mogle.load_state_dict(parts, strict=True)
-    folder.mkdir()
-    save_released_lora(transformer, folder / LORA)
-    for name in (MOGLE, RELEASED_MOGLE):
-        save_released_mogle(mogle, folder / name)
-    # What the files cannot say: released code samples with 1000 where these weights may want 1.
-    facts = {"gate_time_scale": recipe.model.gate_time_scale}
-    (folder / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    return transformer, mogle
 
 
-def _rank(learnt: dict) -> int:
+def _rank(learnt: dict[str, Tensor]) -> int:
     return next(len(value) for name, value in learnt.items() if ".mask_adapters.down." in name)
-
-
-def _whole_flux(recipe: FluxRecipe, weights: str, folder: Path) -> None:
-    import torch
-
-    from facemogle.pipeline import FaceMoGLEPipeline
-
-    pipe = FaceMoGLEPipeline.from_flux(
-        recipe.model.flux,
-        lora=folder / LORA,
-        mogle=folder / MOGLE,
-        gate_time_scale=recipe.model.gate_time_scale,
-        torch_dtype=getattr(torch, weights),
-        local_files_only=True,
-    )
-    pipe.save_pretrained(folder)

@@ -42,9 +42,7 @@ class FaceAligner(ModelMixin, ConfigMixin):
     def mini(cls) -> FaceAligner:
         """The embedded aligner, in float32; needs no network."""
         folder = str(files("facemogle") / "assets" / "aligner")
-        return cls.from_pretrained(
-            folder, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
-        )
+        return cls.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
 
     def forward(self, crop_B3SS: Tensor) -> tuple[Tensor, Tensor]:
         """Moves B x 4 and logits B of a face being there, for crops in [-1, 1].

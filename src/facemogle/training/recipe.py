@@ -15,20 +15,11 @@ from typing import Any, ClassVar, Literal
 
 from facemogle.core.config import changed, from_mapping, to_mapping
 from facemogle.models.dit import MaskAttention
+from facemogle.models.injection import Injection
+from facemogle.models.mogle import Variant
 
-MaskVariant = Literal[
-    "full",
-    "global_only",
-    "local_only",
-    "static_gate",
-    "scalar_gate",
-    "expert_mean",
-    "gate_only",
-    "plane_mean",
-    "concat",
-    "spade",
-]
-"""`models.mogle.Variant` and `models.injection.Injection`."""
+MaskVariant = Literal[Variant, Injection]
+"""How a mask is read."""
 
 Share = float
 
@@ -92,11 +83,12 @@ class FluxModel:
     """A frozen FLUX.1-dev; adapters on its mask stream and the MoGLE are what learns.
 
     flux: its folder. start_lora, start_mogle: released files to go on from, "" for fresh ones.
-    gate_time_scale: what multiplies t in [0, 1] at the gate, see `models.mogle.MoGLE`.
+    gate_time_scale: what multiplies t in [0, 1] at the gate; variant: an ablation, see `models.mogle.MoGLE`.
     """
 
     flux: str
     lora_rank: int = 4
+    variant: Variant = "full"
     quantisation: Literal["none", "int8", "nf4", "fp8"] = "none"
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     gate_time_scale: float = 1.0
@@ -105,6 +97,10 @@ class FluxModel:
 
     def __post_init__(self) -> None:
         _positive(self, "lora_rank", "gate_time_scale")
+        if self.start_mogle and self.variant != "full":
+            raise ValueError(
+                f"variant is {self.variant!r}, must be 'full' with start_mogle: released files hold no other"
+            )
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def flux_encoders(flux: Path, caption_tokens: int, device: str | None) -> Encode
     target = find_device(device)
     dtype = torch.bfloat16 if target.type == "cuda" else torch.float32
     local: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
-    vae = AutoencoderKL.from_pretrained(flux / "vae", torch_dtype=dtype, **local).eval()
+    vae = AutoencoderKL.from_pretrained(flux / "vae", dtype=dtype, **local).eval()
     vae.to(target)  # pyright: ignore[reportArgumentType] - diffusers hides the signature
     loaded: dict[str, Any] = {}
 

@@ -229,5 +229,7 @@ def _on_flux(recipe: FluxRecipe, device: torch.device | str) -> GeneratorModel:
     if sizes.start_mogle:
         mogle = load_released_mogle(sizes.start_mogle, gate_time_scale=sizes.gate_time_scale)
     else:
-        mogle = MoGLE(transformer.config["in_channels"], gate_time_scale=sizes.gate_time_scale)
+        mogle = MoGLE(
+            transformer.config["in_channels"], variant=sizes.variant, gate_time_scale=sizes.gate_time_scale
+        )
     return GeneratorModel(None, mogle.float(), transformer).to(device)
