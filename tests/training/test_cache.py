@@ -1,5 +1,6 @@
 """Caches: the same numbers that the pipeline would feed its transformer, written whole, resumed, checked."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from facemogle.core.label_map import region_planes
 from facemogle.core.latents import pack
 from facemogle.models.autoencoder import encode, encode_planes
 from facemogle.models.text import tokenize
-from facemogle.training.cache import NO_MASK, FaceCache, open_cache
+from facemogle.training.cache import NO_MASK, FaceCache, open_cache, open_caches
 from facemogle.training.cache_writing import CacheWriter, Face, Faces, write_latents, write_pixels
 
 ROW_BYTES = 14 * 4 * 64 * 2  # of a face of 4 tokens, as the writer reckons
@@ -117,6 +118,40 @@ def test_held_in_a_device_it_gives_the_same(cache):
             assert torch.equal(getattr(one, read)(rows), getattr(other, read)(rows))
         assert torch.equal(one.with_mask, other.with_mask)
     assert there.fingerprint == cache.fingerprint
+
+
+def test_several_are_read_as_one(folder, cache, tiny_pipe, tmp_path):
+    assert write(tmp_path / "other", tiny_pipe, faces_a_shard=5)
+    other = open_cache(tmp_path / "other")
+    for joined in (
+        open_caches(folder, tmp_path / "other"),
+        open_caches(folder, tmp_path / "other").to("cpu"),
+    ):
+        for name, split in (("train", cache.split("train")), ("validation", cache.split("validation"))):
+            both, rows = joined.split(name), torch.arange(len(split)).flip(0)
+            assert len(both) == 2 * len(split)
+            later = rows + len(split)
+            assert both.keys(later) == split.keys(rows)
+            assert torch.equal(both.planes(later), split.planes(rows))
+            assert torch.equal(both.latents(later), split.latents(rows))
+            for one, two in ((rows, split), (later, other.split(name))):
+                told = joined.captions(both.caption_rows(one).flatten())["ids"]
+                assert torch.equal(told, cache.captions(two.caption_rows(rows).flatten())["ids"])
+            assert both.with_mask.tolist() == [
+                *split.with_mask.tolist(),
+                *(split.with_mask + len(split)).tolist(),
+            ]
+    fingerprints = {one.fingerprint for one in (cache, other, open_caches(folder, tmp_path / "other"))}
+    assert len(fingerprints) == 3
+    assert open_caches(folder).fingerprint == cache.fingerprint
+
+
+def test_only_caches_made_alike_are_joined(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "other")
+    path = tmp_path / "other" / "manifest.json"
+    path.write_text(path.read_text().replace('"size": 32', '"size": 64'))
+    with pytest.raises(ValueError, match=r"other: was made with size 64, .*cache with 32"):
+        open_caches(folder, tmp_path / "other")
 
 
 def test_stopped_anywhere_and_begun_again_the_files_are_the_same(folder, tiny_pipe, tmp_path):

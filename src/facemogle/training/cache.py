@@ -142,6 +142,10 @@ class FaceCache:
         keys = [key for shard in self.manifest["shards"] if shard["part"] == name for key in shard["keys"]]
         return CachedSplit(self._shards[name], keys, self.blank_NC if self.kind == "latents" else None)
 
+    @property
+    def num_captions(self) -> int:
+        return len(self._captions) if self.kind == "latents" else 0
+
     def captions(self, row_B: Tensor) -> Tensors:
         """What the model reads of these captions, each B x ...; row 0 is the empty caption."""
         return {name: self._captions.gather(name, row_B) for name in self._captions.shards[0]}
@@ -191,6 +195,39 @@ def open_cache(folder: str | Path, *, verify: bool = False) -> FaceCache:
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{folder / MANIFEST}: damaged ({error!r})") from None
     return FaceCache(manifest, shards)
+
+
+def open_caches(*folders: str | Path) -> FaceCache:
+    """Finished caches as one, their rows one behind another; ValueError where two were not made alike."""
+    caches = [open_cache(folder) for folder in folders]
+    if len(caches) == 1:
+        return caches[0]
+    for folder, cache in zip(folders[1:], caches[1:], strict=True):
+        for name, first in _way(caches[0]).items():
+            if (other := _way(cache).get(name)) != first:
+                raise ValueError(f"{folder}: was made with {name} {other!r}, {folders[0]} with {first!r}")
+    shards: dict[str, list[Tensors]] = {}
+    captions_before = 0
+    for cache in caches:
+        for part, pieces in cache._shards.items():
+            if part != "blank" or part not in shards:
+                shards.setdefault(part, []).extend(_with_later_captions(pieces, captions_before))
+        captions_before += cache.num_captions
+    written = [shard for cache in caches for shard in cache.manifest["shards"]]
+    return FaceCache(caches[0].manifest | {"shards": written}, shards)
+
+
+def _way(cache: FaceCache) -> dict[str, Any]:
+    """What must be the same for rows of several caches to be learnt from together."""
+    made_of = {name: value for name, value in cache.manifest["made_of"].items() if name != "data"}
+    return {"kind": cache.kind, "size": cache.size, "dtype": cache.manifest.get("dtype")} | made_of
+
+
+def _with_later_captions(pieces: Sequence[Tensors], before: int) -> list[Tensors]:
+    """Shards whose caption_of counts on from that many captions."""
+    if not before or "caption_of" not in pieces[0]:
+        return list(pieces)
+    return [piece | {"caption_of": piece["caption_of"] + before} for piece in pieces]
 
 
 def _with_shared_planes(pieces: Sequence[Tensors]) -> list[Tensors]:

@@ -26,9 +26,13 @@ Share = float
 
 @dataclass(frozen=True)
 class Data:
-    """cache: folder that `facemogle train cache` wrote. resident: hold it in the device's own memory."""
+    """cache: folder that `facemogle train cache` wrote. resident: hold it in the device's own memory.
+
+    more: caches made alike of other faces, which are learnt from as well.
+    """
 
     cache: str
+    more: tuple[str, ...] = ()
     resident: bool = False
 
 
@@ -317,7 +321,7 @@ class Recipe:
         return {
             name: value
             for name, value in flat.items()
-            if name not in ("data.cache", "data.resident", "schedule.accumulate")
+            if name not in ("data.cache", "data.more", "data.resident", "schedule.accumulate")
         }
 
 

@@ -89,11 +89,11 @@ def _check_source(recipe: GeneratorRecipe | FluxRecipe, run: Path) -> None:
     A recipe names its start and its cache by their paths alone, and what lies there may change.
     """
     from facemogle.apps.model import fingerprint
-    from facemogle.training.cache import open_cache
+    from facemogle.training.cache import open_caches
     from facemogle.training.loop import check_identity
     from facemogle.training.recipe import GeneratorRecipe
 
-    source = recipe.identity() | {"data": open_cache(recipe.data.cache).fingerprint}
+    source = recipe.identity() | {"data": open_caches(recipe.data.cache, *recipe.data.more).fingerprint}
     if isinstance(recipe, GeneratorRecipe) and recipe.model.start:
         source["model.start"] = fingerprint(recipe.model.start)
     kept = run.with_name(f"{run.name}.json")

@@ -90,12 +90,12 @@ def _train(settings: Recipe, out: Path, stop: Stop, processes: Processes, tracke
     import torch
 
     from facemogle.apps.train.models import build_task, draw_previews, finish
-    from facemogle.training.cache import open_cache
+    from facemogle.training.cache import open_caches
     from facemogle.training.checkpoint import newest_checkpoint, read_state
     from facemogle.training.loop import Watch, check_identity, train
     from facemogle.training.optimizers import make_optimizers
 
-    cache = open_cache(settings.data.cache)
+    cache = open_caches(settings.data.cache, *settings.data.more)
     if settings.data.resident:
         cache = cache.to(processes.device)
     torch.manual_seed(settings.seed)
