@@ -1,4 +1,4 @@
-"""What faster but inexact ways of generating gain and cost: steps, kept guidance, precision, compiling.
+"""What faster but inexact ways of generating gain and cost: steps, kept parts of them, precision, compiling.
 
 Each is compared with the default on the same requests and seeds: seconds in turns with it, and the mean
 difference of latents (of about unit variance) and of pixels of 255. Compiling is exact but for rounding; its
@@ -12,6 +12,8 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from against_plain import CAPTION, EXAMPLES, ratio
@@ -35,27 +37,31 @@ class Way:
     make: Callable[[], Tensor]
 
 
-def latents(pipe: FaceMoGLEPipeline, faces: int, steps: int, kept: int = 1) -> Tensor:
+def latents(pipe: FaceMoGLEPipeline, faces: int, steps: int, **kept: int) -> Tensor:
     paths = sorted(EXAMPLES.glob("*.png"))
     masks = [LabelMap.read(paths[i % len(paths)]) for i in range(faces)]
     prompts, seeds = [CAPTION] * faces, list(range(faces))
-    settings = {"num_inference_steps": steps, "guidance_reuse": kept, "output_type": "latent"}
+    settings: dict[str, Any] = {"num_inference_steps": steps, "output_type": "latent"} | kept
     made = pipe(prompts, mask=masks, seed=seeds, **settings).images
     assert isinstance(made, Tensor)
     return made.float()
 
 
-def mini() -> FaceMoGLEPipeline:
-    pipe = FaceMoGLEPipeline.mini()
+def loaded(model: str) -> FaceMoGLEPipeline:
+    """ "mini" or a folder, in float32."""
+    if model == "mini":
+        pipe = FaceMoGLEPipeline.mini()
+    else:
+        pipe = FaceMoGLEPipeline.from_pretrained(model, dtype=torch.float32, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def in_int8() -> FaceMoGLEPipeline | None:
+def in_int8(model: str) -> FaceMoGLEPipeline | None:
     """Linear layers of the transformer in 8 bits, None where this build of torch has no kernels for them."""
     if torch.backends.quantized.engine == "none":
         return None
-    pipe = mini()
+    pipe = loaded(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch recommends torchao, which is one more package
         quantize_dynamic(pipe.transformer, {nn.Linear}, dtype=torch.qint8, inplace=True)
@@ -70,15 +76,20 @@ def pixels(pipe: FaceMoGLEPipeline, x_BNC: Tensor) -> Tensor:
     return ((made / 2 + 0.5).clamp(0, 1) * 255).round()
 
 
-def rows(*, faces: int = 8, rounds: int = 3) -> list[Row]:
-    pipe, compiled, half, int8 = mini(), mini(), mini(), in_int8()
+def rows(*, model: str = "mini", faces: int = 8, rounds: int = 3) -> list[Row]:
+    pipe, compiled, half, int8 = loaded(model), loaded(model), loaded(model), in_int8(model)
     half.to(torch.bfloat16)
     # With sizes as symbols from the start, dynamo breaks the graph and meets its limit of recompilations.
     compiled.transformer.compile(dynamic=False)
     steps = pipe.config["default_steps"]
     ways = [Way(f"{few} steps", lambda few=few: latents(pipe, faces, few)) for few in STEPS]
+    savers = ["guidance_reuse"]
+    if pipe.transformer.config["mask_attention"] == "self":
+        savers.append("mask_reuse")
     ways += [
-        Way(f"guidance_reuse={kept}", lambda kept=kept: latents(pipe, faces, steps, kept)) for kept in KEPT
+        Way(f"{saver}={kept}", lambda kept={saver: kept}: latents(pipe, faces, steps, **kept))
+        for saver in savers
+        for kept in KEPT
     ]
     ways.append(Way("bfloat16", lambda: latents(half, faces, steps)))
     if int8 is not None:
@@ -102,7 +113,7 @@ def rows(*, faces: int = 8, rounds: int = 3) -> list[Row]:
         off_pixels = (pixels(pipe, found[way.words]) - exact_pixels).abs().mean()
         gain = ratio(taken["default"], taken[way.words])
         told = f"{gain} as fast; off by {off:.2g} in latents, {off_pixels:.2g} of 255"
-        made.append(Row(f"mini, {faces} faces against {steps} steps: {way.words}", told))
+        made.append(Row(f"{Path(model).name}, {faces} faces against {steps} steps: {way.words}", told))
     made[-1] = Row(made[-1].what, f"{made[-1].measured}; the first request {waited:.0f} s")
     return made
 
@@ -111,8 +122,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--faces", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model", default="mini", help="mini or a folder")
     asked = parser.parse_args()
-    for row in rows(faces=asked.faces, rounds=asked.rounds):
+    for row in rows(model=asked.model, faces=asked.faces, rounds=asked.rounds):
         print(f"{row.what}: {row.measured}")
 
 

@@ -11,7 +11,14 @@ from typer.testing import CliRunner
 
 from facemogle.apps import cli
 from facemogle.apps.ablate.plan import differences, read_plan
-from facemogle.apps.ablate.table import combined, order_of, rank_correlation, ranks, write_table
+from facemogle.apps.ablate.table import (
+    combined,
+    face_differences,
+    order_of,
+    rank_correlation,
+    ranks,
+    write_table,
+)
 from facemogle.evaluation.intervals import Figure
 from facemogle.models.mogle import MoGLE
 from facemogle.training.recipe import GeneratorRecipe
@@ -114,6 +121,20 @@ class TestArithmetic:
         assert combined([one] * 4) == one
         assert combined([one, other]) == Figure(1.5, 0.8, 2.3, 10)
 
+    def test_faces_are_compared_with_themselves(self):
+        def report(**miou: float) -> dict:
+            return {"faces": [{"stem": stem, "seed": 0, "miou": value} for stem, value in miou.items()]}
+
+        first = [report(a=0.1, b=0.5, c=0.9)]
+        found = face_differences([report(a=0.3, b=0.7, d=0.0)], first)
+        assert found.keys() == {"miou"}
+        assert found["miou"].count == 2
+        assert found["miou"].value == pytest.approx(0.2)
+        assert found["miou"].low == pytest.approx(0.2)  # of both faces alike, however far apart they are
+        of_seeds = face_differences([report(a=0.1, b=0.5), report(a=0.3, b=0.5)], first)
+        assert of_seeds["miou"].count == 2
+        assert of_seeds["miou"].value == pytest.approx(0.05)
+
 
 def run(*arguments: object, code: int = 0) -> str:
     result = CliRunner().invoke(cli.app, ["ablate", *map(str, arguments)])
@@ -172,6 +193,8 @@ class TestWhole:
         assert "\n| photographs |  |  | – | " in text  # they have no loss
         assert "| published FID | place by held-out loss |" in text
         assert "| full | 2 (2) |" in text
+        assert "## Beside full, face by face" in text
+        assert table["spade"]["beside the first"]["miou"]["count"] == full["masks/miou-per-picture"]["count"]
         with Image.open(done / "sheet.png") as sheet:
             assert sheet.width > sheet.height  # two faces: mask and two variants
 

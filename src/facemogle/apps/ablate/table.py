@@ -10,18 +10,22 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
+import torch
 from PIL import Image
 
 from facemogle.apps.ablate.plan import PUBLISHED, Plan
 from facemogle.apps.evaluate_generate import held_out
+from facemogle.apps.evaluate_report import FACES
 from facemogle.apps.sheet import contact_sheet
 from facemogle.apps.train.plot import read_rows
-from facemogle.evaluation.intervals import Figure
+from facemogle.evaluation.intervals import Figure, mean_figure
 from facemogle.evaluation.report import ARROWS, HIGHER, LOWER, NEITHER, better
 from facemogle.models.injection import MaskInjection
 from facemogle.models.mogle import MoGLE
 
 HELD_OUT = "held-out loss"
+_OF_FACES = ("miou", "accuracy", "structure", "own")
+"""Of a row of faces.json, what has a value for every face."""
 _SHEET_FACES = 8
 
 
@@ -34,12 +38,17 @@ def write_table(plan: Plan, out: Path) -> None:
     }
     _check_alike([report for found in reports.values() for report in found])
     figures = {name: _figures(found) for name, found in reports.items()}
+    first, *others = reports
+    beside = {name: face_differences(reports[name], reports[first]) for name in others}
     table = {
         "variants": {
             name: {
                 "seeds": len(reports[name]),
                 "mask_parameters": reports[name][0]["mask_parameters"],
                 "figures": {metric: asdict(figure) for metric, figure in own.items()},
+                "beside the first": {
+                    measure: asdict(figure) for measure, figure in beside.get(name, {}).items()
+                },
             }
             for name, own in figures.items()
         },
@@ -51,7 +60,7 @@ def write_table(plan: Plan, out: Path) -> None:
         "published": plan.published,
     }
     _write(out / "table.json", json.dumps(table, indent=1))
-    _write(out / "table.md", _text(plan, table, figures))
+    _write(out / "table.md", _text(plan, table, figures) + _beside(first, beside))
     sheet, temporary = _sheet(plan, list(figures), out), out / "sheet.tmp"
     sheet.save(temporary, "PNG")
     temporary.replace(out / "sheet.png")
@@ -101,6 +110,35 @@ def combined(figures: Sequence[Figure]) -> Figure:
     )
 
 
+def face_differences(
+    reports: Sequence[Mapping[str, Any]], first: Sequence[Mapping[str, Any]]
+) -> dict[str, Figure]:
+    """How much more than the first variant another one has, over the faces of both, by what is measured.
+
+    Of several seeds, each face's mean, so that an interval does not take their faces for different ones.
+    """
+    ours, theirs = _by_face(reports), _by_face(first)
+    figures = {}
+    for name in _OF_FACES:
+        rows = [face for face in ours if name in ours[face] and name in theirs.get(face, {})]
+        if rows:
+            difference = [ours[face][name] - theirs[face][name] for face in rows]
+            figures[name] = mean_figure(torch.tensor(difference, dtype=torch.float64))
+    return figures
+
+
+def _by_face(reports: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """By stem, the mean over reports of each value that faces have."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for report in reports:
+        for row in report["faces"]:
+            values = found.setdefault(row["stem"], {})
+            for name in _OF_FACES:
+                if row.get(name) is not None:
+                    values.setdefault(name, []).append(row[name])
+    return {stem: {name: fmean(many) for name, many in values.items()} for stem, values in found.items()}
+
+
 def ranks(values: Mapping[str, float], order: int) -> dict[str, int]:
     """Place of each, 1 for the best."""
     ordered = sorted(values, key=lambda name: -order * values[name])
@@ -123,7 +161,9 @@ def _report(out: Path, run: str) -> dict[str, Any]:
     report = json.loads((out / "evaluations" / run / "report.json").read_text(encoding="utf-8"))
     row = read_rows(out / "runs" / run)[-1]
     losses = {key: row[key] for key in ("validation_mask", "validation_loss") if key in row}
+    faces = json.loads((out / "evaluations" / run / FACES).read_text(encoding="utf-8"))
     return report | {
+        "faces": faces,
         "folder": str(out / "evaluations" / run),
         "held_out": next(iter(losses.values()), None),
         "mask_parameters": _num_mask_parameters(out / "models" / run / "mogle"),
@@ -190,6 +230,23 @@ def _text(plan: Plan, table: Mapping[str, Any], figures: Mapping[str, Mapping[st
     return intro + _table(heads, rows) + _published(plan, figures, metrics)
 
 
+def _beside(first: str, beside: Mapping[str, Mapping[str, Figure]]) -> str:
+    """The same faces in each variant and in the first."""
+    names = [name for name in _OF_FACES if any(name in own for own in beside.values())]
+    if not names:
+        return ""
+    rows = [
+        [variant, *(_cell(own[name], "+") if name in own else "–" for name in names)]
+        for variant, own in beside.items()
+    ]
+    text = (
+        f"\n\n## Beside {first}, face by face\n\nMean difference from {first} over the same faces and its "
+        "95 % interval: one without 0 would stay so with other faces, though maybe not in another training. "
+        "miou, accuracy: of the mask (more is better); structure, own: distance to the face's photograph.\n\n"
+    )
+    return text + _table(["variant", *names], rows)
+
+
 def _published(plan: Plan, figures: Mapping[str, Mapping[str, Figure]], metrics: Sequence[str]) -> str:
     """Our ranking beside each published metric's, with the correlation of both."""
     both = [name for name in figures if name in plan.published]
@@ -218,10 +275,10 @@ def _having(figures: Mapping[str, Mapping[str, Figure]], metric: str) -> list[st
     return [name for name, own in figures.items() if metric in own]
 
 
-def _cell(figure: Figure) -> str:
+def _cell(figure: Figure, sign: str = "") -> str:
     if figure.low == figure.high:
-        return f"{figure.value:.4g}"
-    return f"{figure.value:.4g} [{figure.low:.4g}, {figure.high:.4g}]"
+        return f"{figure.value:{sign}.4g}"
+    return f"{figure.value:{sign}.4g} [{figure.low:{sign}.4g}, {figure.high:{sign}.4g}]"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
