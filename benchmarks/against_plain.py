@@ -211,12 +211,16 @@ def training_step(rounds: int) -> list[Row]:
     planes, t = torch.randn(batch, 20, grid**2, 64), torch.rand(batch)
     tokens, pooled = torch.randn(batch, 32, 128), torch.randn(batch, 128)
 
+    learnt = {**dict(transformer.named_parameters()), **dict(mogle.named_parameters())}
+    shared = [value for name, value in learnt.items() if not name.startswith("expert_")]
+
     def step(velocity: Callable[[], Tensor]) -> Tensor:
-        transformer.zero_grad(set_to_none=True)
+        """The gradient of each weight that both forms have, as a share of its largest value."""
+        for part in (transformer, mogle, plain_mogle):
+            part.zero_grad(set_to_none=True)
         (velocity() - target).square().mean().backward()
-        gradient = transformer.x_embedder.weight.grad
-        assert gradient is not None
-        return gradient.clone()
+        gradients = [weight.grad for weight in shared if weight.grad is not None]
+        return torch.cat([(each / each.abs().amax().clamp(min=1e-9)).flatten() for each in gradients])
 
     def ours() -> Tensor:
         context = transformer.prepare(tokens, pooled, None, rows=grid, columns=grid, mask=True)

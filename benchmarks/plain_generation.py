@@ -1,8 +1,8 @@
 """A request as the equations read it: what the pipeline is timed and checked against.
 
-Every plane of a mask goes through the encoder, every expert runs in a loop, every guidance branch is a pass
-of its own, and all of that anew in every step. As the planes' encodings alone would then outweigh a small
-transformer, `planes_once` makes the harder rival, which encodes all 20 planes once a request.
+All 20 planes of a mask go through the encoder, every expert runs in a loop, and all of that anew in every
+step; the branches of guidance that have a mask share a pass. As the planes' encodings alone would then
+outweigh a small transformer, `planes_once` makes the harder rival, which encodes them once a request.
 Shapes: B batch, R planes, N tokens, C channels.
 """
 
@@ -55,15 +55,15 @@ class PlainPipeline:
             t_B = torch.full((len(x_BNC),), min(1.0, float(pipe.scheduler.sigmas[index])))
             planes = self._planes(mask, size) if plane_BRNC is None else plane_BRNC
 
-            def velocity(caption: tuple[Tensor, Tensor], guidance_B: Tensor | None, masked: bool) -> Tensor:
-                condition = self.mogle(planes, x_BNC, t_B) if masked else None  # noqa: B023 - called at once
-                return self.transformer(x_BNC, t_B, *caption, guidance_B, condition, **grid)  # noqa: B023
-
+            condition = self.mogle(planes, x_BNC, t_B)
             if pipe.transformer.config["guidance_embeds"]:
-                made = velocity(told, torch.full_like(t_B, guidance), True)
+                made = self.transformer(x_BNC, t_B, *told, torch.full_like(t_B, guidance), condition, **grid)
             else:
-                nothing, mask_alone = velocity(empty, None, False), velocity(empty, None, True)
-                both = velocity(told, None, True)
+                nothing = self.transformer(x_BNC, t_B, *empty, None, None, **grid)
+                rows = [torch.cat([part, part]) for part in (x_BNC, t_B)]
+                captions = [torch.cat(pair) for pair in zip(empty, told, strict=True)]
+                masked = self.transformer(*rows, *captions, None, torch.cat([condition, condition]), **grid)
+                mask_alone, both = masked.chunk(2)
                 of_caption = guidance * pipe.config["caption_guidance"]
                 made = nothing + guidance * (mask_alone - nothing) + of_caption * (both - mask_alone)
             x_BNC = pipe.scheduler.step(made, timestep, x_BNC, return_dict=False)[0]
@@ -77,7 +77,5 @@ class PlainPipeline:
         encoded = []
         for mask in masks:
             planes_1R3HW, _ = region_planes([mask], height=size, width=size)
-            encoded.append(
-                torch.stack([pack(encode(self.pipe.vae, plane[None]))[0] for plane in planes_1R3HW[0]])
-            )
+            encoded.append(pack(encode(self.pipe.vae, planes_1R3HW[0])))
         return torch.stack(encoded)

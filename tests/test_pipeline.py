@@ -327,8 +327,11 @@ class TestMaskReuse:
         made, pair = (latents_of(own_pipe, **request, mask_reuse=kept) for kept in (1, 2))
         assert not torch.equal(pair, made)
         close(pair, made, 0.2 * float(made.abs().mean()))
-        window = request | {"mask_window": (0.7, 0.0)}  # the mask comes in between two renewals
-        assert differ(latents_of(own_pipe, **window, mask_reuse=3), pair)
+        # The mask comes in between two renewals, and is kept for the step behind.
+        window = request | {"mask_window": (float(own_pipe.scheduler.sigmas[2]) + 1e-3, 0.0)}
+        made, kept = (latents_of(own_pipe, **window, mask_reuse=reuse) for reuse in (1, 4))
+        assert differ(kept, made)
+        close(kept, made, 0.2 * float(made.abs().mean()))
 
     def test_needs_a_mask_that_attends_to_itself(self, tiny_pipe):
         with pytest.raises(ValueError, match="mask_reuse is 2, must be 1 for a model whose mask_attention"):
@@ -404,6 +407,9 @@ class TestLoading:
         own_pipe.mogle.experts(torch.zeros(1, 20, 1, 64))
         own_pipe.mogle.gate(torch.zeros(1, 1, 64), torch.zeros(1, 1, 64), torch.zeros(1))
         assert arrived == ["FaceMoGLETransformer", "MoGLE", "MoGLE"]
+        with pytest.raises(ValueError, match="must be 'self'"):
+            own_pipe.transformer.remember(torch.zeros(1, 1, 64), None)
+        assert arrived[3:] == ["FaceMoGLETransformer"]
         for part in (own_pipe.mogle, own_pipe.transformer):
             remove_hook_from_module(part)
 

@@ -108,3 +108,23 @@ def test_gates_are_told_in_every_step(parts):
         torch.testing.assert_close(gate_BNR, full(x, step, mask_acts=True)[1])
         torch.testing.assert_close(gate_BNR[:2].sum(-1), torch.ones(2, N))
         assert not gate_BNR[2].any()
+
+
+@pytest.mark.parametrize(
+    ("guidance_reuse", "mask_reuse", "remembered"),
+    [(1, 1, [3] * 5), (2, 1, [3, 2, 3, 2, 3]), (2, 2, [3, 3, 3]), (3, 3, [3, 3]), (4, 2, [3, 2, 3])],
+)
+def test_a_kept_mask_stream_serves_full_and_leading_rows(parts, guidance_reuse, mask_reuse, remembered):
+    transformer, mogle, passes = parts
+    transformer.register_to_config(mask_attention="self")
+    rows: list[int] = []
+    remember = transformer.remember
+
+    def counted(condition: Tensor, context: Any) -> Any:
+        rows.append(len(condition))
+        return remember(condition, context)
+
+    transformer.remember = counted
+    reuse = {"guidance_reuse": guidance_reuse, "mask_reuse": mask_reuse}
+    walk(GuidedVelocity(transformer, mogle, passes, T_S, **reuse))
+    assert rows == remembered

@@ -1,5 +1,6 @@
 """Caches: the same numbers that the pipeline would feed its transformer, written whole, resumed, checked."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -151,6 +152,20 @@ def test_only_caches_made_alike_are_joined(folder, tmp_path):
     path = tmp_path / "other" / "manifest.json"
     path.write_text(path.read_text().replace('"size": 32', '"size": 64'))
     with pytest.raises(ValueError, match=r"other: was made with size 64, .*cache with 32"):
+        open_caches(folder, tmp_path / "other")
+
+
+def test_caches_that_share_what_they_should_not_are_refused(folder, tmp_path):
+    with pytest.raises(ValueError, match=r"holds what .* holds; name it once"):
+        open_caches(folder, folder)
+    shutil.copytree(folder, tmp_path / "other")
+    path = tmp_path / "other" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    shard = next(shard for shard in manifest["shards"] if shard["part"] == "train")
+    shard["keys"][1] = "set/101 mirrored"
+    shard["sha256"] = "0" * 64
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=r"other: trains on set/101, which .*cache holds out"):
         open_caches(folder, tmp_path / "other")
 
 

@@ -199,11 +199,15 @@ class FaceMoGLETransformer(FluxTransformer2DModel):
         image_BND, _ = self._blocks(context.text_BLD, x_BND, moment, context, memory, asking=image)
         return self.proj_out(self.norm_out(image_BND, moment.temb_BD))
 
+    @apply_forward_hook
     def remember(self, condition_BNC: Tensor, context: RequestContext) -> MaskMemory:
         """Keys and values of mask tokens that attend to themselves alone; ValueError if they do not."""
         if self.config["mask_attention"] != "self":
             raise ValueError("mask_attention is 'joint', must be 'self' for mask tokens to be remembered")
-        moment = self._moment(torch.zeros_like(context.pooled_BP[:, 0]), context)
+        # Only the mask's modulation is read, which the context has; no text takes part, but has its place.
+        nothing_BD = context.text_BLD.new_zeros(len(context.text_BLD), self.inner_dim)
+        of_text = {path: nothing_BD.repeat(1, 6) for path in self._modulating_layers() if "context" in path}
+        moment = Moment(nothing_BD, of_text)
         x_BMD = self._linear("x_embedder", condition_BNC, context.num_mask_tokens)
         _, memory = self._blocks(context.text_BLD[:, :0], x_BMD, moment, context.mask_alone())
         return memory

@@ -6,6 +6,7 @@ Shapes: B images, K rows of a pass, M images with a mask, N tokens, C channels, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,6 +16,15 @@ from facemogle.models.injection import MaskInjection
 from facemogle.models.mogle import MoGLE
 from facemogle.models.passes import Moments, Pass
 from facemogle.models.streams import MaskMemory
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A pass with its moments; `whole`, if it has the leading rows of another one alone."""
+
+    rows: Pass
+    moments: Moments
+    whole: _Part | None = None
 
 
 class GuidedVelocity:
@@ -37,10 +47,11 @@ class GuidedVelocity:
     ):
         self.transformer, self.mogle, self.t_S = transformer, mogle, t_S
         self.guidance_reuse, self.mask_reuse = guidance_reuse, mask_reuse
-        leading = [part for part in map(Pass.leading, passes) if part] if guidance_reuse > 1 else []
-        self._full, self._leading = (
-            [(each, Moments(transformer, each.context, t_S)) for each in some] for some in (passes, leading)
-        )
+        self._full = [_Part(each, Moments(transformer, each.context, t_S)) for each in passes]
+        self._leading = []
+        for whole in self._full if guidance_reuse > 1 else []:
+            if (some := whole.rows.leading()) is not None:
+                self._leading.append(_Part(some, Moments(transformer, some.context, t_S), whole))
         self._memories: dict[int, MaskMemory] = {}
         self._kept: tuple[bool, Tensor] | None = None
 
@@ -57,13 +68,14 @@ class GuidedVelocity:
         return lead + self._kept[1], gate_BNR
 
     def _sums(
-        self, parts: list[tuple[Pass, Moments]], x_BNC: Tensor, step: int, mask_acts: bool
+        self, parts: list[_Part], x_BNC: Tensor, step: int, mask_acts: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Of all rows by their weights, of the leading rows, and the gate's weights."""
         velocity, lead = torch.zeros_like(x_BNC), torch.zeros_like(x_BNC)
         gate_BNR = x_BNC.new_zeros(*x_BNC.shape[:2], self.mogle.num_regions)
         seen_BNC, t_B = x_BNC.to(self.transformer.dtype), self.t_S[step].float().expand(len(x_BNC))
-        for each, moments in parts:
+        for part in parts:
+            each = part.rows
             context, condition, memory = each.context, None, None
             if not mask_acts:
                 context = context.without_mask()
@@ -72,10 +84,21 @@ class GuidedVelocity:
                 condition, gate_MNR = each.condition(self.mogle, seen_BNC, t_B)
                 gate_BNR[each.experts.image_M] = gate_MNR.float()
                 if self.transformer.config["mask_attention"] == "self":
-                    if id(each) not in self._memories:
-                        self._memories[id(each)] = self.transformer.remember(condition, context)
-                    condition, memory = None, self._memories[id(each)]
-            made = self.transformer(seen_BNC[each.image_K], moments[step], context, condition, memory).float()
+                    memory, condition = self._memory(part, condition), None
+            made = self.transformer(
+                seen_BNC[each.image_K], part.moments[step], context, condition, memory
+            ).float()
             velocity.index_add_(0, each.image_K, made * each.weight_K[:, None, None])
             lead.index_add_(0, each.image_K, made * each.lead_K[:, None, None])
         return velocity, lead, gate_BNR
+
+    def _memory(self, part: _Part, condition_KNC: Tensor) -> MaskMemory:
+        """The mask stream of this step, or of an earlier one if kept; leading rows share the whole's."""
+        if id(part) not in self._memories:
+            if part.whole is not None and id(part.whole) in self._memories:
+                row_J = part.whole.rows.lead_K.nonzero()[:, 0]
+                whole = self._memories[id(part.whole)]
+                self._memories[id(part)] = tuple((keys[row_J], values[row_J]) for keys, values in whole)
+            else:
+                self._memories[id(part)] = self.transformer.remember(condition_KNC, part.rows.context)
+        return self._memories[id(part)]

@@ -139,7 +139,7 @@ class FaceCache:
 
     def split(self, name: str) -> CachedSplit:
         """The rows of "train" or "validation"."""
-        keys = [key for shard in self.manifest["shards"] if shard["part"] == name for key in shard["keys"]]
+        keys = _keys(self, name)
         return CachedSplit(self._shards[name], keys, self.blank_NC if self.kind == "latents" else None)
 
     @property
@@ -206,6 +206,7 @@ def open_caches(*folders: str | Path) -> FaceCache:
         for name, first in _way(caches[0]).items():
             if (other := _way(cache).get(name)) != first:
                 raise ValueError(f"{folder}: was made with {name} {other!r}, {folders[0]} with {first!r}")
+    _check_apart(folders, caches)
     shards: dict[str, list[Tensors]] = {}
     captions_before = 0
     for cache in caches:
@@ -215,6 +216,26 @@ def open_caches(*folders: str | Path) -> FaceCache:
         captions_before += cache.num_captions
     written = [shard for cache in caches for shard in cache.manifest["shards"]]
     return FaceCache(caches[0].manifest | {"shards": written}, shards)
+
+
+def _check_apart(folders: Sequence[str | Path], caches: Sequence[FaceCache]) -> None:
+    """ValueError for a cache given twice, and for a face that one trains on and another holds out."""
+    held_out: dict[str, str | Path] = {}
+    for folder, cache in zip(folders, caches, strict=True):
+        held_out = dict.fromkeys(_keys(cache, "validation"), folder) | held_out
+    seen: dict[str, str | Path] = {}
+    for folder, cache in zip(folders, caches, strict=True):
+        if cache.fingerprint in seen:
+            raise ValueError(f"{folder}: holds what {seen[cache.fingerprint]} holds; name it once")
+        seen[cache.fingerprint] = folder
+        for key in _keys(cache, "train"):
+            face = key.removesuffix(" mirrored")
+            if face in held_out:
+                raise ValueError(f"{folder}: trains on {face}, which {held_out[face]} holds out")
+
+
+def _keys(cache: FaceCache, part: str) -> list[str]:
+    return [key for shard in cache.manifest["shards"] if shard["part"] == part for key in shard["keys"]]
 
 
 def _way(cache: FaceCache) -> dict[str, Any]:
