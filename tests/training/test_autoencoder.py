@@ -5,8 +5,10 @@ import torch
 
 from facemogle.models.autoencoder import decode, encode
 from facemogle.models.mini import mini_autoencoder
+from facemogle.models.parser_network import ParserNetwork
 from facemogle.training.autoencoder import AutoencoderTask, standardise
 from facemogle.training.loop import Draw
+from facemogle.training.perceptual import RegionDistance
 from facemogle.training.recipe import AutoencoderObjective
 
 
@@ -63,6 +65,27 @@ def test_a_few_steps_lower_the_loss(make_pixels):
         optimizer.zero_grad()
         losses.append(terms["l1"].item())
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_every_term_counts_by_its_weight(model, make_pixels):
+    torch.manual_seed(0)
+    network = ParserNetwork(size=32, widths=(32, 16, 16, 16), num_attention_layers=1)
+    settings = AutoencoderObjective(crop=64, coarse=0.5, regions=2.0, latent=0.25)
+    subject = AutoencoderTask(model, make_pixels(), objective=settings, regions=RegionDistance(network))
+    terms = subject.loss(Draw(0, 0, 2))
+    pixels = subject.draw(Draw(0, 0, 2))
+    with torch.no_grad():
+        small = decode(model, torch.nn.functional.avg_pool2d(encode(model, pixels), 2))
+        coarse = (small - torch.nn.functional.avg_pool2d(pixels, 2)).abs().mean()
+    torch.testing.assert_close(terms["coarse"].detach(), coarse)
+    total = terms["l1"] + 0.5 * terms["coarse"] + 2 * terms["regions"] + 0.25 * terms["latent"]
+    torch.testing.assert_close(terms["loss"], total)
+
+
+def test_regions_of_crops_are_refused(model, make_pixels):
+    distance = RegionDistance(ParserNetwork(size=32, widths=(32, 16, 16, 16)))
+    with pytest.raises(ValueError, match="regions needs whole faces: crop is 32, must be the cache's 64 px"):
+        AutoencoderTask(model, make_pixels(), objective=AutoencoderObjective(crop=32), regions=distance)
 
 
 def test_a_frozen_encoder_is_left_alone(make_pixels):

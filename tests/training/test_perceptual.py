@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from facemogle.training.perceptual import PerceptualDistance
+from facemogle.models.parser_network import ParserNetwork
+from facemogle.training.perceptual import PerceptualDistance, RegionDistance
 
 
 @pytest.fixture
@@ -36,3 +37,25 @@ def test_leads_the_made_picture_to_the_real_one(distance):
 def test_features_shrink_as_the_network_says(distance):
     shapes = [tuple(stage.shape[1:]) for stage in distance.features(torch.zeros(1, 3, 128, 128))]
     assert shapes == [(96, 61, 61), (128, 30, 30), (256, 30, 30), (384, 15, 15), (512, 15, 15)]
+
+
+def test_regions_of_known_shares():
+    torch.manual_seed(0)
+    distance = RegionDistance(ParserNetwork(size=32, widths=(32, 16, 16, 16), num_attention_layers=1))
+    one, other = torch.rand(2, 2, 3, 32, 32) * 2 - 1
+    assert distance(one, one).item() == 0
+    shares, real = (distance.network(picture).softmax(1) for picture in (one, other))
+    expected = (real * (real / shares).log()).sum(1).mean()
+    torch.testing.assert_close(distance(one, other), expected)
+
+
+def test_regions_lead_the_made_picture_to_the_real_one():
+    torch.manual_seed(0)
+    distance = RegionDistance(ParserNetwork(size=32, widths=(32, 16, 16, 16), num_attention_layers=1))
+    made, real = torch.rand(2, 1, 3, 64, 64) * 2 - 1
+    made.requires_grad_()
+    first = distance(made, real)
+    first.backward()
+    assert made.grad is not None
+    assert all(parameter.grad is None for parameter in distance.parameters())
+    assert distance(made - 0.01 * made.grad.sign(), real) < first

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from diffusers import AutoencoderDC
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 
 from facemogle.core.label_map import LabelMap, region_planes
 from facemogle.models.autoencoder import decode, encode
 from facemogle.training.cache import FaceCache
 from facemogle.training.loop import Draw
 from facemogle.training.order import EpochOrder, dealt
-from facemogle.training.perceptual import PerceptualDistance
+from facemogle.training.perceptual import PerceptualDistance, RegionDistance
 from facemogle.training.recipe import AutoencoderObjective
 
 
 class _RoundTrip(nn.Module):
-    """Latents of pixels, and pixels of those latents under noise: one call for processes to share."""
+    """Latents of pixels, pixels of those latents under noise and, if asked for, pixels at half their size.
 
-    def __init__(self, vae: AutoencoderDC):
+    One call for processes to share.
+    """
+
+    def __init__(self, vae: AutoencoderDC, *, coarse: bool):
         super().__init__()
-        self.vae = vae
+        self.vae, self.coarse = vae, coarse
 
-    def forward(self, pixels_B3HW: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels_B3HW: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         latents = encode(self.vae, pixels_B3HW).float()
-        return latents, decode(self.vae, latents + noise).float()
+        made = decode(self.vae, latents + noise).float()
+        return latents, made, decode(self.vae, avg_pool2d(latents, 2)).float() if self.coarse else None
 
 
 class AutoencoderTask:
@@ -41,21 +47,27 @@ class AutoencoderTask:
         cache: FaceCache,
         *,
         objective: AutoencoderObjective,
-        perceptual: PerceptualDistance | None,
+        perceptual: PerceptualDistance | None = None,
+        regions: RegionDistance | None = None,
         seed: int = 0,
         validation_faces: int = 256,
         bfloat16: bool = False,
-        spread: Callable[[nn.Module], Callable[..., tuple[Tensor, Tensor]]] = lambda model: model,
+        spread: Callable[[nn.Module], Callable[..., Any]] = lambda model: model,
     ):
         """spread: makes what to call in place of the model, say to average gradients over processes."""
         if objective.crop > cache.size:
             raise ValueError(f"crop is {objective.crop}, the cache holds faces of {cache.size} px")
-        self.model, self.objective, self.perceptual, self.bfloat16 = model, objective, perceptual, bfloat16
+        if regions is not None and objective.crop < cache.size:
+            raise ValueError(
+                f"regions needs whole faces: crop is {objective.crop}, must be the cache's {cache.size} px"
+            )
+        self.model, self.objective, self.bfloat16 = model, objective, bfloat16
+        self.perceptual, self.regions = perceptual, regions
         self.photos, self.held_out = cache.split("train"), cache.split("validation")
         self.num_validated = min(validation_faces, len(self.held_out))
         self._order = EpochOrder(torch.arange(len(self.photos)), seed=seed)
         self._share = objective.plane_share if len(self.photos.with_mask) else 0.0
-        self._forward = spread(_RoundTrip(model))
+        self._forward = spread(_RoundTrip(model, coarse=objective.coarse > 0))
 
     def samples(self, draw: Draw) -> list[str]:
         return self.photos.keys(self._faces(draw)[0])
@@ -68,20 +80,19 @@ class AutoencoderTask:
         place_B2 = torch.randint(room, (len(face_B), 2), generator=generator)
         mirrored_B = torch.rand(len(face_B), generator=generator) < 0.5
         which_B = torch.rand(len(face_B), generator=generator)
-        crops = []
-        for row in range(draw.part, len(face_B), draw.num_parts):
-            face = face_B[row : row + 1]
-            if row < num_planes:
-                ids = self.photos.label_ids(face)[0].cpu().numpy()
-                planes, present = region_planes([LabelMap.from_array(ids)], height=len(ids), width=len(ids))
-                drawn = planes[present]
-                source = drawn[int(which_B[row] * len(drawn))]
-            else:
-                source = self.photos.pixels(face)[0].cpu().float() / 127.5 - 1
-            top, left = place_B2[row].tolist()
-            crop = source[:, top : top + size, left : left + size]
-            crops.append(crop.flip(-1) if mirrored_B[row] else crop)
-        return torch.stack(crops)
+        own = slice(draw.part, None, draw.num_parts)
+        source_B3HW = self.photos.pixels(face_B[own]).float() / 127.5 - 1
+        for place, row in enumerate(range(*own.indices(num_planes))):
+            ids = self.photos.label_ids(face_B[row : row + 1])[0].cpu().numpy()
+            planes, present = region_planes([LabelMap.from_array(ids)], height=len(ids), width=len(ids))
+            drawn = planes[present]
+            source_B3HW[place] = drawn[int(which_B[row] * len(drawn))].to(source_B3HW.device)
+        along_S = torch.arange(size)
+        row_BS = place_B2[own, :1] + along_S
+        column_BS = place_B2[own, 1:] + torch.where(mirrored_B[own, None], along_S.flip(0), along_S)
+        picture_B = torch.arange(len(row_BS))
+        crop = picture_B[:, None, None], slice(None), row_BS[:, :, None], column_BS[:, None]
+        return source_B3HW[crop].movedim(-1, 1)  # what is picked comes first, channels last
 
     def _faces(self, draw: Draw) -> tuple[Tensor, int]:
         """The faces of a whole step, and how many of them, the first, show a plane of their mask."""
@@ -98,17 +109,25 @@ class AutoencoderTask:
         shape = (draw.batch_size, self.model.config["latent_channels"], side, side)
         noise = torch.randn(shape, generator=draw.generator(stream=1))[draw.part :: draw.num_parts]
         with torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16):
-            latents, made = self._forward(pixels, noise.to(device) * weights.latent_noise)
-            terms = {"l1": (made - pixels).abs().mean()}
-            if self.perceptual is not None:
-                terms["perceptual"] = self.perceptual(made, pixels)
+            latents, made, coarse = self._forward(pixels, noise.to(device) * weights.latent_noise)
+            terms = self._differences(made, pixels)
+            if coarse is not None:
+                half = self._differences(coarse, avg_pool2d(pixels, 2))
+                terms["coarse"] = half["l1"] + weights.perceptual * half.get("perceptual", 0.0)
+            if self.regions is not None:
+                terms["regions"] = self.regions(made, pixels)
         # Of each crop by itself, so that the parts of a batch add up to it.
         terms["latent"] = latents.square().mean(dim=(2, 3)).sub(1).square().mean()
-        terms["loss"] = (
-            terms["l1"] + weights.perceptual * terms.get("perceptual", 0.0) + weights.latent * terms["latent"]
-        )
+        named = ("perceptual", "coarse", "regions", "latent")
+        terms["loss"] = terms["l1"] + sum(getattr(weights, name) * terms.get(name, 0.0) for name in named)
         weight = len(pixels) * draw.num_parts / draw.batch_size  # parts may differ in rows
         return {name: value * weight for name, value in terms.items()}
+
+    def _differences(self, made: Tensor, pixels: Tensor) -> dict[str, Tensor]:
+        terms = {"l1": (made - pixels).abs().mean()}
+        if self.perceptual is not None:
+            terms["perceptual"] = self.perceptual(made, pixels)
+        return terms
 
     @torch.no_grad()
     def validate(self, model: AutoencoderDC) -> dict[str, float]:

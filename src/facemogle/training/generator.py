@@ -255,7 +255,9 @@ class GeneratorTask:
                     torch.zeros(num_masks, self.model.mogle.num_regions, dtype=torch.bool),
                     num_masks,
                 )
-                errors[name].append((shown.t_B.cpu(), self._errors(model, shown).cpu()))
+                # Its batches differ in size, and each size would be compiled anew.
+                with torch.compiler.set_stance("force_eager"):
+                    errors[name].append((shown.t_B.cpu(), self._errors(model, shown).cpu()))
         figures: dict[str, float] = {}
         for name, found in errors.items():
             if found:

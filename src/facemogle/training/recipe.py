@@ -109,14 +109,19 @@ class FluxModel:
 
 @dataclass(frozen=True)
 class AutoencoderObjective:
-    """Weights of the terms (L1 has 1): perceptual, pull of latents to unit scale; noise on decoded latents.
+    """Weights of the terms (L1 has 1) and noise on decoded latents.
 
-    perceptual_weights: SqueezeNet v1.0 as .safetensors, "" for none. crop: pixels of a side, divisible by 8.
-    plane_share: of a batch, crops of mask planes in place of photographs.
+    perceptual: with perceptual_weights, SqueezeNet v1.0 as .safetensors, "" for none. coarse: latents at half
+    their size give the picture at half its size (Skorokhodov et al. 2025, arXiv:2502.14831), which makes them
+    easier to generate. regions: the embedded parser finds the same regions, of whole faces alone. latent: a
+    pull to unit scale. crop: pixels of a side, divisible by 16. plane_share: of a batch, crops of mask planes
+    in place of photographs.
     """
 
     perceptual: float = 0.1
     perceptual_weights: str = ""
+    coarse: float = 0.0
+    regions: float = 0.0
     latent: float = 1e-3
     latent_noise: float = 0.05
     crop: int = 64
@@ -124,8 +129,8 @@ class AutoencoderObjective:
 
     def __post_init__(self) -> None:
         _shares(self, "plane_share")
-        if self.crop % 8 or self.crop < 16:
-            raise ValueError(f"crop is {self.crop}, must be divisible by 8 and at least 16")
+        if self.crop % 16 or self.crop < 16:
+            raise ValueError(f"crop is {self.crop}, must be divisible by 16 and at least 16")
 
 
 @dataclass(frozen=True)

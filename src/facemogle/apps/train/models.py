@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from diffusers import AutoencoderDC, UniPCMultistepScheduler
+from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from facemogle.apps.model import MINI, model_folder
@@ -26,12 +29,13 @@ from facemogle.models.mini import (
     mini_transformer,
 )
 from facemogle.models.mogle import MoGLE
+from facemogle.models.parser_network import read_network
 from facemogle.pipeline import FaceMoGLEPipeline
 from facemogle.training.autoencoder import AutoencoderTask, standardise
 from facemogle.training.cache import MANIFEST, FaceCache
 from facemogle.training.checkpoint import load_averages, replace_folder
 from facemogle.training.generator import GeneratorModel, GeneratorTask
-from facemogle.training.perceptual import PerceptualDistance
+from facemogle.training.perceptual import PerceptualDistance, RegionDistance
 from facemogle.training.recipe import AutoencoderRecipe, FluxRecipe, GeneratorRecipe, MaskVariant, Recipe
 
 if TYPE_CHECKING:
@@ -60,8 +64,23 @@ def build_task(recipe: Recipe, cache: FaceCache, processes: Processes) -> Autoen
         model.to(processes.device, memory_format=torch.channels_last)  # pyright: ignore
         path = recipe.objective.perceptual_weights
         perceptual = PerceptualDistance.load(Path(path)).to(processes.device) if path else None
+        regions = None
+        if recipe.objective.regions:
+            network = read_network(str(files("facemogle") / "assets" / "parser"))
+            regions = RegionDistance(network).to(processes.device)
+
+        def spread(round_trip: nn.Module) -> Callable[..., Any]:
+            spread_out = processes.spread(round_trip)
+            return torch.compile(spread_out) if recipe.precision.compile else spread_out
+
         return AutoencoderTask(
-            model, cache, objective=recipe.objective, perceptual=perceptual, spread=processes.spread, **shared
+            model,
+            cache,
+            objective=recipe.objective,
+            perceptual=perceptual,
+            regions=regions,
+            spread=spread,
+            **shared,
         )
     assert isinstance(recipe, (GeneratorRecipe, FluxRecipe))
     folder = autoencoder_of(recipe)
