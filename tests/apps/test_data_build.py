@@ -108,6 +108,11 @@ def test_faces_are_found_in_larger_photographs(faces, tmp_path):
     assert np.degrees(row["frame"]["angle"]) == pytest.approx(-12, abs=5)
 
 
+def test_a_predictor_of_ones_own_is_read(photographs, tmp_path):
+    command = ("data", "build", photographs, "--out", tmp_path / "set", "--aligned", "--predictor", tmp_path)
+    assert f"{tmp_path}: holds no predictor" in run(*command, code=2).stderr
+
+
 def test_a_set_cannot_be_built_from_nothing(tmp_path):
     (tmp_path / "empty").mkdir()
     assert "no face/ folder" in run(

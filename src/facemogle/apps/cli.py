@@ -19,6 +19,7 @@ from facemogle.apps.generate import ManyValues, generate
 from facemogle.apps.inspect_gates import gates
 from facemogle.apps.masks import app as mask_app
 from facemogle.apps.parse import parse
+from facemogle.apps.reproduce import mini
 from facemogle.apps.train import app as train_app
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -79,6 +80,9 @@ app.command()(parse)
 app.command()(export)
 app.command()(evaluate)
 app.command()(ablate)
+reproduce_app = typer.Typer(help="Make what ships anew.", no_args_is_help=True, rich_markup_mode=None)
+reproduce_app.command()(mini)
+app.add_typer(reproduce_app, name="reproduce")
 app.add_typer(mask_app, name="mask")
 inspect_app.command()(gates)
 app.add_typer(inspect_app, name="inspect")

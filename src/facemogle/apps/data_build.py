@@ -42,6 +42,12 @@ def build(
     parser: Annotated[
         str, typer.Option(metavar="mini|facer|DIR", help="The embedded parser, facer's, or one of yours.")
     ] = "mini",
+    predictor: Annotated[
+        str,
+        typer.Option(
+            metavar="mini|DIR", help="The embedded predictor of attributes, for captions, or one of yours."
+        ),
+    ] = "mini",
     device: Device = None,
 ) -> None:
     """Find, align, sift, parse and describe faces; write them with masks, captions and splits.
@@ -77,8 +83,8 @@ def build(
                 photos,
                 out,
                 settings=settings,
-                helpers=_helpers(parser, device, aligned),
-                inputs=fingerprint(photos, *_models(parser)),
+                helpers=_helpers(parser, predictor, device, aligned),
+                inputs=fingerprint(photos, *_models(parser, predictor)),
                 progress=progress,
                 finish=lambda folder: save_picture(_sheet(folder), folder / SHEET),
             )
@@ -111,7 +117,7 @@ def described(report: dict[str, Any]) -> str:
     )
 
 
-def _helpers(parser: str, device: str | None, aligned: bool) -> Helpers:
+def _helpers(parser: str, predictor: str, device: str | None, aligned: bool) -> Helpers:
     from functools import partial
 
     from facemogle.apps.model import find_device
@@ -125,25 +131,25 @@ def _helpers(parser: str, device: str | None, aligned: bool) -> Helpers:
     if not aligned:
         check_finder()
     face_parser = load_parser(parser, device)
-    predictor = AttributePredictor.mini()
-    predictor.to(find_device(device))  # pyright: ignore[reportArgumentType] - diffusers hides the signature
+    attributes = AttributePredictor.mini() if predictor == "mini" else AttributePredictor.read(predictor)
+    attributes.to(find_device(device))  # pyright: ignore[reportArgumentType] - diffusers hides the signature
     aligner = None if aligned else FaceAligner.mini()
     return Helpers(
         align=None if aligner is None else lambda photo, size: align_faces(photo, aligner=aligner, size=size),
         parse=partial(face_parser, batch_size=16, mirrored=False),  # twice as fast, half a percent IoU less
         describe=lambda photo, label_map, stored, parsed: face_attributes(
-            photo, label_map=label_map, stored=stored, parsed=parsed, predictor=predictor
+            photo, label_map=label_map, stored=stored, parsed=parsed, predictor=attributes
         ),
     )
 
 
-def _models(parser: str) -> list[str]:
+def _models(parser: str, predictor: str) -> list[str]:
     """What tells the models of a build from others: hashes of their weights; facer's by its name."""
     import hashlib
     from importlib.resources import files
 
     assets = Path(str(files("facemogle") / "assets"))
-    folders = [assets / "attributes", assets / "aligner"]
+    folders = [assets / "attributes" if predictor == "mini" else Path(predictor), assets / "aligner"]
     if parser != "facer":
         folders.append(assets / "parser" if parser == "mini" else Path(parser))
     weights = [path for folder in folders for path in sorted(folder.glob("*.safetensors"))]

@@ -5,6 +5,7 @@ Shapes: B pictures, A numbers of the attribute code.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -55,7 +56,14 @@ class AttributePredictor(ModelMixin, ConfigMixin):
     @classmethod
     def mini(cls, *, judge: bool = False) -> AttributePredictor:
         """The embedded predictor, or the one that judges captions: it learnt from other photographs."""
-        folder = str(files("facemogle") / "assets" / ("judge" if judge else "attributes"))
+        return cls.read(str(files("facemogle") / "assets" / ("judge" if judge else "attributes")))
+
+    @classmethod
+    def read(cls, folder: str | Path) -> AttributePredictor:
+        """What `facemogle train attributes` wrote, in float32; ValueError if the folder holds none."""
+        config = Path(folder) / "config.json"
+        if not config.is_file() or json.loads(config.read_text()).get("_class_name") != cls.__name__:
+            raise ValueError(f"{folder}: holds no predictor; `facemogle train attributes` makes one")
         return cls.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
 
     def logits(self, images_B3HW: Tensor) -> Tensor:
