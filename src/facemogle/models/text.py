@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
+from transformers import CLIPTextModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast, T5EncoderModel
+
+from facemogle.core.negations import in_learnt_words
+from facemogle.models.tokenizer import truncated_words, unknown_words
+
+UNHEEDED = {
+    "unknown_words": "does not know",
+    "truncated_words": "has no room for",
+    "doubtful_negations": "may show in spite of the negation",
+}
+"""What of a caption the mini model may not heed: kinds, and how they are told."""
 
 
 @torch.no_grad()
@@ -31,6 +41,19 @@ def encode_captions(
         return tokens_BLX, masked_mean(tokens_BLX, attended.to(tokens_BLX.device))
     clip_ids, _ = tokenize(tokenizer, captions, tokenizer.model_max_length)
     return tokens_BLX, text_encoder(clip_ids.to(text_encoder.device)).pooler_output
+
+
+def read_captions(
+    captions: Sequence[str], tokenizer: PreTrainedTokenizerFast, max_length: int
+) -> tuple[list[str], list[list[list[str]]]]:
+    """The captions in words that the mini model learnt, and what of each it may not heed, as in UNHEEDED."""
+    read = [in_learnt_words(caption) for caption in captions]
+    learnt = [text for text, _ in read]
+    return learnt, [
+        [unknown_words(tokenizer, text) for text in learnt],
+        [truncated_words(tokenizer, text, max_length) for text in learnt],
+        [doubtful for _, doubtful in read],
+    ]
 
 
 def tokenize(
