@@ -30,10 +30,15 @@ DENIED = {"no beard": ("beard", "stubble"), "no glasses": ("glasses", "sunglasse
 """Facts that a denial rules out; the first is the one whose negation it is."""
 DENIALS = {denied[0]: name for name, denied in DENIED.items()}
 """The denial of a fact."""
-TYPED = {"brown hair": "brunette|brunet", "red hair": "redhead|redheaded|red headed",
-    "glasses": "bespectacled|specs", "hat": "beanie|baseball cap|bonnet", "no hat": "hatless",
-    "moustache": "moustached|mustached|mustachioed", "smile": "smiles|grin", "not smiling": "unsmiling"}
-"""What people type and captions for training never hold."""
+TYPED = {
+    "brunette": "brown haired", "brunet": "brown haired", "redhead": "red haired",
+    "redheaded": "red haired", "red headed": "red haired", "bespectacled": "glasses", "specs": "glasses",
+    "beanie": "hat", "bonnet": "hat", "baseball cap": "cap", "hatless": "without a hat",
+    "moustached": "moustache", "mustached": "mustache", "mustachioed": "mustache", "smiles": "smiling",
+    "grin": "smile", "unsmiling": "not smiling", "granny": "grandmother", "grandma": "grandmother",
+    "grandpa": "grandfather", "dude": "guy", "bloke": "guy",
+}
+"""What people type and captions for training never hold, and the phrase of those that says the same."""
 # fmt: on
 _STYLES = r"(?: (?:long|short|curly|wavy|straight|frizzy|shiny|thick))*"  # "blonde curly hair" is blond hair
 # fmt: off
@@ -220,12 +225,7 @@ def _written() -> dict[str, tuple[list[str], bool]]:
 @cache
 def _phrases() -> dict[str, Phrase]:
     """Every phrase in lower case, without articles and hyphens."""
-    owners = {text: list(names) for text, (names, _) in _written().items()}
-    bare = {text for text, (_, bare) in _written().items() if bare}
-    for name, forms in TYPED.items():
-        for form in forms.split("|"):
-            owners.setdefault(form, []).append(name)
-    phrases = {text: Phrase(_meant(text, names), bare=text in bare) for text, names in owners.items()}
+    phrases = {text: Phrase(_meant(text, names), bare=bare) for text, (names, bare) in _written().items()}
     spans: dict[str, list[float]] = defaultdict(list)
     genders: dict[str, set[str]] = defaultdict(set)
     low = 0.0
@@ -241,7 +241,7 @@ def _phrases() -> dict[str, Phrase]:
     for word, ends in spans.items():
         gender = next((name for name in GENDERS if genders[word] == {name}), None)
         phrases.setdefault(word.replace("-", " "), Phrase(ages=(min(ends), max(ends)), gender=gender))
-    return phrases
+    return phrases | {typed: phrases[written] for typed, written in TYPED.items()}
 
 
 def _meant(text: str, names: list[str]) -> str | None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast, T5EncoderModel
 
-from facemogle.core.negations import in_learnt_words
+from facemogle.core.learnt_words import in_learnt_words
 from facemogle.models.tokenizer import truncated_words, unknown_words
 
 UNHEEDED = {

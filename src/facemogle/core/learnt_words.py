@@ -1,7 +1,7 @@
-"""Negations in the words of captions for training, which deny few things in few ways.
+"""Captions as people type them, in the words of captions for training.
 
-A small model reads "isn't bald" as "bald" if it learnt neither the word nor that negation. So a negation is
-said anew where learnt words say the same, and what was never learnt is named.
+Those deny few things in few ways: a small model reads "isn't bald" as "bald" if it learnt neither the word
+nor that negation. So what learnt words can say is said anew, and a negation that was never learnt is named.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from facemogle.core.caption_facts import (
     DENIALS,
     NEGATIONS,
+    TYPED,
     Said,
     find_words,
     is_written,
@@ -37,11 +38,11 @@ class _Negation:
 
 
 def in_learnt_words(text: str) -> tuple[str, list[str]]:
-    """The caption with its negations said as captions for training say them, and what may appear despite one.
+    """The caption in words of captions for training, and what may appear though it is denied.
 
-    "doesn't have a beard" becomes "is without a beard"; captions for training stay as they are. Named, as
-    typed, is each thing whose negation was never learnt ("without earrings"), or is in doubt: of "no hat and
-    glasses" the glasses.
+    "specs" are "glasses", "doesn't have a beard" is "is without a beard"; captions for training stay as they
+    are, and so do words without such a synonym. Named, as typed, is each thing whose negation was never
+    learnt ("without earrings"), or is in doubt: of "no hat and glasses" the glasses.
     """
     plain = spell_out(text)
     places = find_words(plain)
@@ -59,7 +60,7 @@ def in_learnt_words(text: str) -> tuple[str, list[str]]:
         elif said.sense == "open":
             doubtful.append(plain[letters])
         else:
-            new = _typed_denial(words, said)
+            new = TYPED.get(" ".join(words[said.first : said.end]))
             says_no = words[said.first] == "no"
         if new is not None:
             first = negation.first
@@ -80,7 +81,7 @@ def _negation(words: Sequence[str], said: Said, end_before: int, says_no: bool) 
         return _Negation(end_before, between, ", ", says_no)
     place = places[-1]
     between, word, before = words[place + 1 : said.first], words[place], words[place - 1] if place else ""
-    if word == "nor" and place:
+    if word == "nor" and end_before:
         return _Negation(place - (before == ","), between, ", ", says_no)
     if before in _HELPERS or word in ("lacks", "cannot") or _VERBS & {*between}:
         return _Negation(place - (before in _HELPERS), between, "is ")
@@ -93,6 +94,7 @@ def _denial(words: Sequence[str], said: Said, negation: _Negation) -> tuple[str 
     if not _FILLERS.issuperset(negation.between):  # of "no long beard" who knows whether there is one
         return None, False
     thing = " ".join(words[said.first : said.end])
+    thing = TYPED.get(thing, thing)
     forms = ("no {}",) if negation.says_no else _DENYING
     written = [form.format(thing) for form in forms if is_written(form.format(thing))]
     if not negation.says_no and is_written(f"no {thing}"):
@@ -105,14 +107,6 @@ def _denial(words: Sequence[str], said: Said, negation: _Negation) -> tuple[str 
     if negation.learnt:
         return None, False
     return f"{'no' if negation.says_no else 'without' if said.phrase.bare else 'not'} {thing}", False
-
-
-def _typed_denial(words: Sequence[str], said: Said) -> str | None:
-    """In learnt words what denies by itself, as "hatless"."""
-    fact = said.phrase.fact
-    if fact is None or fact not in DENIALS.values() or is_written(" ".join(words[said.first : said.end])):
-        return None
-    return FACTS[fact].does.split("|")[0]
 
 
 def _is_free(words: Sequence[str], said: Said) -> bool:

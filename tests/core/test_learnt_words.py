@@ -1,12 +1,13 @@
-"""Negations as people type them: said in learnt words, or named."""
+"""Captions as people type them: said in learnt words, their negations too, or named."""
 
 import re
 
 import pytest
 
-from facemogle.core.caption_facts import facts_in_caption
+from facemogle.core.caption_facts import TYPED, facts_in_caption
 from facemogle.core.caption_tables import FACTS, PREDICATES
-from facemogle.core.negations import in_learnt_words
+from facemogle.core.learnt_words import in_learnt_words
+from facemogle.data.captions import caption_words
 
 NEGATION = re.compile(r"\b(?:no|not|without)\b", re.IGNORECASE)
 
@@ -82,6 +83,28 @@ def test_what_was_never_denied_in_training_is_named(typed, learnt, doubtful):
     assert in_learnt_words(typed) == (learnt, doubtful)
 
 
-@pytest.mark.parametrize("text", ["", "no", "nor", "without", "or a hat", "curly hair, freckles", "İ: knot"])
+@pytest.mark.parametrize(
+    ("typed", "learnt"),
+    [
+        ("a man in Specs, beanie", "a man in glasses, hat"),
+        ("redhead with a grin", "red haired with a smile"),
+        ("Bespectacled granny", "glasses grandmother"),
+        ("brunette woman, brunette hair", "brown haired woman, brunette hair"),  # the second was learnt
+        ("dude in a baseball cap", "guy in a cap"),
+    ],
+)
+def test_synonyms_are_said_in_learnt_words(typed, learnt):
+    assert in_learnt_words(typed) == (learnt, [])
+
+
+def test_synonyms_stand_for_phrases_of_captions_for_training():
+    words = {*caption_words()}
+    assert {word for written in TYPED.values() for word in written.split()} <= words
+    assert not [typed for typed in TYPED if in_learnt_words(typed)[0] == typed]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no", "nor", "without", "or a hat", ", nor", "curly hair, freckles", "İ: knot"]
+)
 def test_what_denies_nothing_stays_as_it_is(text):
     assert in_learnt_words(text) == (text, [])
