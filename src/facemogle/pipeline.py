@@ -30,7 +30,7 @@ from facemogle.models.injection import MaskInjection
 from facemogle.models.mask_memory import MaskLatents
 from facemogle.models.mogle import MoGLE
 from facemogle.models.passes import Experts, Pass, Row, rows_of_request
-from facemogle.models.text import UNHEEDED, encode_captions, read_captions
+from facemogle.models.text import UNHEEDED, Reading, encode_captions, read_caption
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,7 @@ class FaceMoGLEOutput(BaseOutput):
     images without a mask and while the mask is outside its window.
     seeds: one an image, None where `latents` were given.
     unknown_words, truncated_words, doubtful_negations: what of its caption each image could not heed, a list
-    an image: words that the model does not know, words for which it has no room, things that the caption
-    denies in a way that the model never learnt.
+    an image, see `Reading`.
     """
 
     images: list[Image.Image] | Tensor
@@ -214,7 +213,12 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         prompts, label_maps, seeds = as_batch(prompt, mask, seed, latents)
         device = self._execution_device
         rows, columns = height // multiple, width // multiple
-        prompts, unheeded = self._read(prompts, max_sequence_length)
+        readings = [self.read(text, max_sequence_length) for text in prompts]
+        prompts = [reading.text for reading in readings]
+        unheeded = {name: [getattr(reading, name) for reading in readings] for name in UNHEEDED}
+        for name, what in UNHEEDED.items():
+            if found := sorted({word for words in unheeded[name] for word in words}):
+                logger.warning("the model %s: %s", what, ", ".join(found))
 
         shape = (len(prompts), rows * columns, latent_channels(self.vae) * PATCH**2)
         if latents is None:
@@ -249,20 +253,16 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         images = self._images(x_BNC, rows, columns, output_type)
         self.maybe_free_model_hooks()
         stacked = torch.stack(gates, dim=1).transpose(2, 3).cpu() if return_gates else None
-        return FaceMoGLEOutput(images, stacked, seeds, *unheeded)
+        return FaceMoGLEOutput(images, stacked, seeds, **unheeded)
+
+    def read(self, prompt: str, max_sequence_length: int = 512) -> Reading:
+        """A caption as the model reads it: in the words that it learnt, and what of it is not heeded."""
+        if self.text_encoder is not None or not isinstance(self.tokenizer_2, PreTrainedTokenizerFast):
+            return Reading(prompt)  # FLUX's own tokenizers read any text
+        length = min(max_sequence_length, self.tokenizer_2.model_max_length)
+        return read_caption(prompt, self.tokenizer_2, length)
 
     # -- the request -----------------------------------------------------------------------------------------
-
-    def _read(self, prompts: list[str], length: int) -> tuple[list[str], list[list[list[str]]]]:
-        """The captions in words that the model learnt, and what of each it cannot heed, kind by kind."""
-        if self.text_encoder is not None or not isinstance(self.tokenizer_2, PreTrainedTokenizerFast):
-            return prompts, [[[] for _ in prompts] for _ in UNHEEDED]  # FLUX's own tokenizers read any text
-        length = min(length, self.tokenizer_2.model_max_length)
-        learnt, unheeded = read_captions(prompts, self.tokenizer_2, length)
-        for what, words in zip(UNHEEDED.values(), unheeded, strict=True):
-            if found := sorted({word for of_one in words for word in of_one}):
-                logger.warning("the model %s: %s", what, ", ".join(found))
-        return learnt, unheeded
 
     def _passes(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -16,7 +17,21 @@ UNHEEDED = {
     "truncated_words": "has no room for",
     "doubtful_negations": "may show in spite of the negation",
 }
-"""What of a caption the mini model may not heed: kinds, and how they are told."""
+"""What of a caption a model may not heed: fields of `Reading`, and how they are told."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A caption as a model reads it.
+
+    text: what is encoded. unknown_words, truncated_words, doubtful_negations: words that the model does not
+    know, words for which it has no room, things that the caption denies in a way that the model never learnt.
+    """
+
+    text: str
+    unknown_words: list[str] = field(default_factory=list)
+    truncated_words: list[str] = field(default_factory=list)
+    doubtful_negations: list[str] = field(default_factory=list)
 
 
 @torch.no_grad()
@@ -43,17 +58,11 @@ def encode_captions(
     return tokens_BLX, text_encoder(clip_ids.to(text_encoder.device)).pooler_output
 
 
-def read_captions(
-    captions: Sequence[str], tokenizer: PreTrainedTokenizerFast, max_length: int
-) -> tuple[list[str], list[list[list[str]]]]:
-    """The captions in words that the mini model learnt, and what of each it may not heed, as in UNHEEDED."""
-    read = [in_learnt_words(caption) for caption in captions]
-    learnt = [text for text, _ in read]
-    return learnt, [
-        [unknown_words(tokenizer, text) for text in learnt],
-        [truncated_words(tokenizer, text, max_length) for text in learnt],
-        [doubtful for _, doubtful in read],
-    ]
+def read_caption(caption: str, tokenizer: PreTrainedTokenizerFast, max_length: int) -> Reading:
+    """The caption in words that the mini model learnt, as far as there are some."""
+    text, doubtful = in_learnt_words(caption)
+    unread = unknown_words(tokenizer, text), truncated_words(tokenizer, text, max_length)
+    return Reading(text, *unread, doubtful)
 
 
 def tokenize(
