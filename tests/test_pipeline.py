@@ -266,6 +266,20 @@ class TestOutput:
         small = {"height": 16, "width": 16, "num_inference_steps": 1, "max_sequence_length": 16}
         assert flux_pipe("old Zebra", **small).unknown_words == [[]]
 
+    def test_negations_are_read_in_learnt_words_or_told(self, tiny_pipe, flux_pipe, caplog):
+        def drawn(prompt: str):
+            return tiny_pipe(prompt, seed=1, output_type="latent")
+
+        typed, learnt = drawn("man lacking any hat"), drawn("man without hat")
+        assert torch.equal(typed.images, learnt.images)
+        assert not torch.equal(typed.images, drawn("man hat").images)
+        assert typed.unknown_words == learnt.unknown_words == [["without"]]  # the tiny model learnt few words
+        told = drawn("woman without Earrings")
+        assert told.doubtful_negations == [["Earrings"]]
+        assert "in spite of the negation: Earrings" in caplog.text
+        small = {"height": 16, "width": 16, "num_inference_steps": 1, "max_sequence_length": 16}
+        assert flux_pipe("woman without earrings", **small).doubtful_negations == [[]]
+
     def test_callback_sees_every_step_and_may_replace_latents(self, pipe):
         seen: list[tuple[int, float, Tensor]] = []
 

@@ -30,8 +30,7 @@ from facemogle.models.injection import MaskInjection
 from facemogle.models.mask_memory import MaskLatents
 from facemogle.models.mogle import MoGLE
 from facemogle.models.passes import Experts, Pass, Row, rows_of_request
-from facemogle.models.text import encode_captions
-from facemogle.models.tokenizer import truncated_words, unknown_words
+from facemogle.models.text import UNHEEDED, Reading, encode_captions, read_caption
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +45,8 @@ class FaceMoGLEOutput(BaseOutput):
     gates: with `return_gates`, weights B x S x R x N of every model evaluation, plane and token; zero for
     images without a mask and while the mask is outside its window.
     seeds: one an image, None where `latents` were given.
-    unknown_words, truncated_words: what of its caption each image could not heed, a list an image: words that
-    the model does not know, words for which it has no room.
+    unknown_words, truncated_words, doubtful_negations: what of its caption each image could not heed, a list
+    an image, see `Reading`.
     """
 
     images: list[Image.Image] | Tensor
@@ -55,6 +54,7 @@ class FaceMoGLEOutput(BaseOutput):
     seeds: list[int] | None
     unknown_words: list[list[str]]
     truncated_words: list[list[str]]
+    doubtful_negations: list[list[str]]
 
 
 class FaceMoGLEPipeline(DiffusionPipeline):
@@ -213,7 +213,12 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         prompts, label_maps, seeds = as_batch(prompt, mask, seed, latents)
         device = self._execution_device
         rows, columns = height // multiple, width // multiple
-        unknown, truncated = self._unread_words(prompts, max_sequence_length)
+        readings = [self.read(text, max_sequence_length) for text in prompts]
+        prompts = [reading.text for reading in readings]
+        unheeded = {name: [getattr(reading, name) for reading in readings] for name in UNHEEDED}
+        for name, what in UNHEEDED.items():
+            if found := sorted({word for words in unheeded[name] for word in words}):
+                logger.warning("the model %s: %s", what, ", ".join(found))
 
         shape = (len(prompts), rows * columns, latent_channels(self.vae) * PATCH**2)
         if latents is None:
@@ -248,21 +253,16 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         images = self._images(x_BNC, rows, columns, output_type)
         self.maybe_free_model_hooks()
         stacked = torch.stack(gates, dim=1).transpose(2, 3).cpu() if return_gates else None
-        return FaceMoGLEOutput(images, stacked, seeds, unknown, truncated)
+        return FaceMoGLEOutput(images, stacked, seeds, **unheeded)
+
+    def read(self, prompt: str, max_sequence_length: int = 512) -> Reading:
+        """A caption as the model reads it: in the words that it learnt, and what of it is not heeded."""
+        if self.text_encoder is not None or not isinstance(self.tokenizer_2, PreTrainedTokenizerFast):
+            return Reading(prompt)  # FLUX's own tokenizers read any text
+        length = min(max_sequence_length, self.tokenizer_2.model_max_length)
+        return read_caption(prompt, self.tokenizer_2, length)
 
     # -- the request -----------------------------------------------------------------------------------------
-
-    def _unread_words(self, prompts: Sequence[str], length: int) -> tuple[list[list[str]], list[list[str]]]:
-        """The words of each caption that the model does not know, and those that its length cuts off."""
-        if self.text_encoder is not None or not isinstance(self.tokenizer_2, PreTrainedTokenizerFast):
-            return [[] for _ in prompts], [[] for _ in prompts]  # FLUX's own tokenizers read any text
-        tokenizer, length = self.tokenizer_2, min(length, self.tokenizer_2.model_max_length)
-        unknown = [unknown_words(tokenizer, prompt) for prompt in prompts]
-        truncated = [truncated_words(tokenizer, prompt, length) for prompt in prompts]
-        for what, words in (("does not know", unknown), ("has no room for", truncated)):
-            if found := sorted({word for of_one in words for word in of_one}):
-                logger.warning("the model %s: %s", what, ", ".join(found))
-        return unknown, truncated
 
     def _passes(
         self,

@@ -166,6 +166,12 @@ def test_unknown_words_are_told_once_a_caption(generate):
     assert result.stderr == "warning: the model does not know 'robot' in 'an old robot'\n"
 
 
+def test_negations_that_may_not_be_heeded_are_told(generate):
+    result = generate("--prompt", "a smiling man, not old")
+    told = "the model may show in spite of the negation 'old' in 'a smiling man, not old'"
+    assert f"warning: {told}" in result.stderr
+
+
 def test_grid(generate, mask):
     result = generate("--mask", str(mask), "--count", "2", "--seed", "1", "--grid")
     assert result.stdout.splitlines()[-1] == str(Path("faces/sheet.png"))

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
+from facemogle.core.caption_tables import FACTS
 from facemogle.data.captions import (
-    FACTS,
     MAX_TOKENS,
     caption_words,
     captions_from_attributes,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from facemogle.data.caption_facts import AGE_GROUPS, DENIED, IMPLIED, STATED
+from facemogle.core.caption_facts import AGE_GROUPS, DENIED, IMPLIED, STATED
 from facemogle.data.captions import clear_facts
 from facemogle.evaluation.attribute_checks import CHECKABLE, fact_shown, facts_shown
 from facemogle.models.attribute_code import NUM_CODES, PLACES, encode

@@ -20,6 +20,7 @@ from facemogle.apps.inspect_gates import gates
 from facemogle.apps.masks import app as mask_app
 from facemogle.apps.parse import parse
 from facemogle.apps.reproduce import mini
+from facemogle.apps.prompts import prompts
 from facemogle.apps.train import app as train_app
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -85,6 +86,7 @@ reproduce_app.command()(mini)
 app.add_typer(reproduce_app, name="reproduce")
 app.add_typer(mask_app, name="mask")
 inspect_app.command()(gates)
+inspect_app.command()(prompts)
 app.add_typer(inspect_app, name="inspect")
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")

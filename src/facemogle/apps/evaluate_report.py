@@ -19,7 +19,7 @@ from facemogle.apps.evaluate_generate import Learnt
 from facemogle.apps.evaluate_pictures import examples, generated_sheet, nearest_faces
 from facemogle.apps.model import find_device
 from facemogle.apps.record import save_picture
-from facemogle.data.caption_facts import facts_in_caption
+from facemogle.core.caption_facts import facts_in_caption
 from facemogle.evaluation.extractors.weights import find
 from facemogle.evaluation.measure import Beside, Findings, measure
 from facemogle.evaluation.pairs import Faces, Pictures

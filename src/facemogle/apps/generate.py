@@ -54,8 +54,8 @@ _Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures
 _Size = Annotated[
     str | None, typer.Option(metavar="WxH", help="Pixels, as in 128x128.  [default: the model's]")
 ]
-_Steps = Annotated[int | None, typer.Option(metavar="N", min=1, max=10_000, help="[default: the model's]")]
-_Guidance = Annotated[
+Steps = Annotated[int | None, typer.Option(metavar="N", min=1, max=10_000, help="[default: the model's]")]
+Guidance = Annotated[
     float | None,
     typer.Option(metavar="X", help="How closely the request is kept to.  [default: the model's]"),
 ]
@@ -76,7 +76,7 @@ _AnyModel = Annotated[
         metavar="mini|DIR", help="The embedded model, or a saved pipeline's folder.  [default: mini]"
     ),
 ]
-_Batch = Annotated[
+Batch = Annotated[
     int | None, typer.Option(metavar="N", min=1, max=1024, help="Pictures made at once.  [default: 8]")
 ]
 _Grid = Annotated[bool, typer.Option("--grid", help="Write a contact sheet, sheet.png, as well.")]
@@ -111,14 +111,14 @@ def generate(
     count: _Count = None,
     out: _Out = Path("faces"),
     size: _Size = None,
-    steps: _Steps = None,
-    guidance: _Guidance = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
     mask_strength: _MaskStrength = None,
     region_strength: _RegionStrength = None,
     mask_window: _MaskWindow = None,
     model: _AnyModel = None,
     device: Device = None,
-    batch: _Batch = None,
+    batch: Batch = None,
     class_order: ClassOrder = OUR_ORDER,
     grid: _Grid = False,
     source: _Source = None,

@@ -236,9 +236,10 @@ def _run(
 
 def unread_words(output: FaceMoGLEOutput, place: int) -> list[str]:
     """What of the caption of one picture the model could not heed, a sentence's beginning for each kind."""
-    kinds = {"does not know": output.unknown_words, "has no room for": output.truncated_words}
+    from facemogle.models.text import UNHEEDED
+
     return [
-        f"the model {what} {', '.join(map(repr, words[place]))}"
-        for what, words in kinds.items()
-        if words[place]
+        f"the model {what} {', '.join(map(repr, words))}"
+        for name, what in UNHEEDED.items()
+        if (words := getattr(output, name)[place])
     ]

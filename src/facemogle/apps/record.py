@@ -123,7 +123,7 @@ class Record:
 
 
 def save_picture(image: Image.Image, path: Path, record: Record | None = None) -> None:
-    """Write a PNG, with its record; the file appears whole or not at all."""
+    """Write a PNG, with its record, or a JPEG (.jpg) without; the file appears whole or not at all."""
     from PIL.PngImagePlugin import PngInfo
 
     metadata = PngInfo()
@@ -131,7 +131,10 @@ def save_picture(image: Image.Image, path: Path, record: Record | None = None) -
         metadata.add_text(KEY, record.to_json())
     unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        image.save(unfinished, format="PNG", pnginfo=metadata)
+        if path.suffix == ".jpg":
+            image.save(unfinished, format="JPEG", quality=90)
+        else:
+            image.save(unfinished, format="PNG", pnginfo=metadata)
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
+from transformers import CLIPTextModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast, T5EncoderModel
+
+from facemogle.core.learnt_words import in_learnt_words
+from facemogle.models.tokenizer import truncated_words, unknown_words
+
+UNHEEDED = {
+    "unknown_words": "does not know",
+    "truncated_words": "has no room for",
+    "doubtful_negations": "may show in spite of the negation",
+}
+"""What of a caption a model may not heed: fields of `Reading`, and how they are told."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A caption as a model reads it.
+
+    text: what is encoded. unknown_words, truncated_words, doubtful_negations: words that the model does not
+    know, words for which it has no room, things that the caption denies in a way that the model never learnt.
+    """
+
+    text: str
+    unknown_words: list[str] = field(default_factory=list)
+    truncated_words: list[str] = field(default_factory=list)
+    doubtful_negations: list[str] = field(default_factory=list)
 
 
 @torch.no_grad()
@@ -31,6 +56,13 @@ def encode_captions(
         return tokens_BLX, masked_mean(tokens_BLX, attended.to(tokens_BLX.device))
     clip_ids, _ = tokenize(tokenizer, captions, tokenizer.model_max_length)
     return tokens_BLX, text_encoder(clip_ids.to(text_encoder.device)).pooler_output
+
+
+def read_caption(caption: str, tokenizer: PreTrainedTokenizerFast, max_length: int) -> Reading:
+    """The caption in words that the mini model learnt, as far as there are some."""
+    text, doubtful = in_learnt_words(caption)
+    unread = unknown_words(tokenizer, text), truncated_words(tokenizer, text, max_length)
+    return Reading(text, *unread, doubtful)
 
 
 def tokenize(

@@ -1,18 +1,18 @@
 """Which facts a caption states: the way back from sentences, typed ones too, to the facts they are made of.
 
-Words come from the tables of `captions`, and a few that people type are added. A phrase that several facts
+Words come from `caption_tables`, and a few that people type are added. A phrase that several facts
 share states the most general of them ("bearded" a beard, whatever its colour) or, if there is none, nothing.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
 from typing import Literal
 
-from facemogle.data.captions import AGES, AND, DECADE_NAMES, FACTS, PREDICATES, PRONOUNS
+from facemogle.core.caption_tables import AGES, AND, DECADE_NAMES, FACTS, PREDICATES, PRONOUNS
 
 # fmt: off
 AGE_GROUPS = {"baby": (0, 4), "child": (0, 13), "teenager": (13, 18), "young": (0, 34),
@@ -28,25 +28,25 @@ IMPLIED = {"grey beard": "beard", "dark beard": "beard", "goatee": "beard", "cle
 DENIED = {"no beard": ("beard", "stubble"), "no glasses": ("glasses", "sunglasses"), "no hat": ("hat",),
     "no makeup": ("makeup",), "not smiling": ("smile",)}
 """Facts that a denial rules out; the first is the one whose negation it is."""
-TYPED = {"brown hair": "brunette|brunet", "red hair": "redhead|redheaded|red headed",
-    "glasses": "bespectacled|specs", "hat": "beanie|baseball cap|bonnet", "no hat": "hatless",
-    "moustache": "moustached|mustached|mustachioed", "smile": "smiles|grin", "not smiling": "unsmiling"}
-"""What people type and `captions` never writes."""
+DENIALS = {denied[0]: name for name, denied in DENIED.items()}
+"""The denial of a fact."""
+TYPED = {
+    "brunette": "brown haired", "brunet": "brown haired", "redhead": "red haired",
+    "redheaded": "red haired", "red headed": "red haired", "bespectacled": "glasses", "specs": "glasses",
+    "beanie": "hat", "bonnet": "hat", "baseball cap": "cap", "hatless": "without a hat",
+    "moustached": "moustache", "mustached": "mustache", "mustachioed": "mustache", "smiles": "smiling",
+    "grin": "smile", "unsmiling": "not smiling", "granny": "grandmother", "grandma": "grandmother",
+    "grandpa": "grandfather", "dude": "guy", "bloke": "guy",
+}
+"""What people type and captions for training never hold, and the phrase of those that says the same."""
 # fmt: on
 _STYLES = r"(?: (?:long|short|curly|wavy|straight|frizzy|shiny|thick))*"  # "blonde curly hair" is blond hair
-_NEGATIONS = {
-    "no",
-    "not",
-    "non",
-    "without",
-    "never",
-    "neither",
-    "nor",
-    "lacks",
-    "lacking",
-    "cannot",
-    "hardly",
-}
+# fmt: off
+NEGATIONS = {"no", "not", "non", "without", "never", "neither", "nor", "lacks", "lacking", "cannot", "hardly",
+    "sans", "minus"}
+_SHORTENED = {"is not": "is|are|was|were|ai", "has not": "has|have|had",
+    "does not": "do|does|did|ca|could|wo|would"}
+# fmt: on
 _BREAKS = {*".,;:!?", "and", "but", "who", "while"}  # here a negation's reach ends
 _VERBS = {"is", "has", "wears"}  # these begin anew what "or" might have joined
 _REACH = 4  # words between a negation and what it denies
@@ -60,11 +60,23 @@ Sense = Literal["stated", "denied", "open"]
 
 
 @dataclass(frozen=True)
-class _Phrase:
+class Phrase:
+    """What a phrase means; nothing where several facts share it."""
+
     fact: str | None = None
     bare: bool = False  # usually with an article, or worn: "without hat and beard" may deny both
     ages: tuple[float, float] | None = None  # the years that a word about the age may mean
     gender: str | None = None
+
+
+@dataclass(frozen=True)
+class Said:
+    """A phrase of a caption: words `first` up to `end`, and whether a negation reaches them."""
+
+    first: int
+    end: int
+    phrase: Phrase
+    sense: Sense
 
 
 def facts_in_caption(text: str) -> set[str]:
@@ -73,20 +85,45 @@ def facts_in_caption(text: str) -> set[str]:
     Case, punctuation and hyphens do not matter, unknown words state nothing. A denial may be a fact of its
     own ("no glasses"). Where a sentence leaves open what it denies, less is stated rather than the opposite.
     """
-    plain = re.sub(r"\bw/o\b", "without", re.sub(r"n['’]t\b", " not", text.lower()))
-    words = " ".join(re.findall(r"[^\W_]+|[,.;:!?]", plain))
-    found = [(match, _look_up(match[0])) for match in _pattern().finditer(words)]
-    facts = {_PRONOUNS[word] for word in words.split() if word in _PRONOUNS}
-    denials = {denied[0]: name for name, denied in DENIED.items()}
-    for (_, phrase), sense in zip(found, _senses(words, [match for match, _ in found]), strict=True):
-        if sense == "stated":
-            facts.update(_stated(phrase))
-        elif sense == "denied" and phrase.fact in denials:
-            facts.add(denials[phrase.fact])
+    words = [match[0].lower() for match in find_words(spell_out(text))]
+    facts = {_PRONOUNS[word] for word in words if word in _PRONOUNS}
+    for said in phrases_said(words):
+        if said.sense == "stated":
+            facts.update(_stated(said.phrase))
+        elif said.sense == "denied" and said.phrase.fact in DENIALS:
+            facts.add(DENIALS[said.phrase.fact])
     return facts - {name for name, denied in DENIED.items() if facts & {*denied}} - _at_odds(facts)
 
 
-def _stated(phrase: _Phrase) -> Iterator[str]:
+def spell_out(text: str) -> str:
+    """The text with its shortened negations in full: "aren't" is "is not", "w/o" is "without"."""
+    for full, verbs in _SHORTENED.items():
+        text = re.sub(rf"\b(?:{verbs})n['’ʼ]?t\b", full, text, flags=re.IGNORECASE)
+    return re.sub(r"\b(?:w/o|free of)\b", "without", text, flags=re.IGNORECASE)
+
+
+def find_words(text: str) -> list[re.Match[str]]:
+    """Words and punctuation; hyphens and underscores part words."""
+    return list(re.finditer(r"[^\W_]+|[,.;:!?]", text))
+
+
+def phrases_said(words: Sequence[str]) -> list[Said]:
+    """The known phrases among lower-case words, in order."""
+    text = " ".join(words)
+    matches = list(_pattern().finditer(text))
+    places = [(text.count(" ", 0, match.start()), len(match[0].split())) for match in matches]
+    return [
+        Said(first, first + length, _look_up(match[0]), sense)
+        for (first, length), match, sense in zip(places, matches, _senses(text, matches), strict=True)
+    ]
+
+
+def is_written(phrase: str) -> bool:
+    """Whether captions for training hold a phrase about a fact; in lower case, without articles in front."""
+    return phrase in _written()
+
+
+def _stated(phrase: Phrase) -> Iterator[str]:
     yield from filter(None, (phrase.fact, IMPLIED.get(phrase.fact or "")))
     if phrase.gender:
         yield phrase.gender
@@ -116,7 +153,7 @@ def _senses(words: str, matches: list[re.Match[str]]) -> list[Sense]:
     senses: list[Sense] = []
     before: Sense = "stated"
     for place, (match, gap) in enumerate(zip(matches, gaps, strict=True)):
-        after = list(takewhile(lambda word: word not in _NEGATIONS, reversed(gap)))
+        after = list(takewhile(lambda word: word not in NEGATIONS, reversed(gap)))
         reached = len(after) < len(gap) and len(after) <= _REACH and not _BREAKS & {*after}
         sense: Sense = "stated"
         if reached or words[match.end() :].startswith(" free"):  # as in glasses-free
@@ -127,14 +164,14 @@ def _senses(words: str, matches: list[re.Match[str]]) -> list[Sense]:
             elif gap == ["and"] and _look_up(match[0]).bare and not _has_no(words[: match.start()]):
                 sense = "open"
         senses.append(sense)
-        before = "denied" if sense == "stated" and match[0].split()[0] in _NEGATIONS else sense
+        before = "denied" if sense == "stated" and match[0].split()[0] in NEGATIONS else sense
     return senses
 
 
 def _has_no(words: str) -> bool:
     """Whether the last negation of the words is that of "with no ..."."""
     told = words.split()
-    last = max((place for place, word in enumerate(told) if word in _NEGATIONS), default=0)
+    last = max((place for place, word in enumerate(told) if word in NEGATIONS), default=0)
     return told[last] == "no" and told[last - 1 : last] in (["with"], ["has"], ["having"])
 
 
@@ -146,16 +183,16 @@ def _goes_on_with_or(gaps: list[list[str]]) -> bool:
     return _joins(next((gap for gap in gaps if gap != [","]), []))
 
 
-def _look_up(found: str) -> _Phrase:
+def _look_up(found: str) -> Phrase:
     phrase = _phrases().get(found) or _phrases().get(re.sub(f"{_STYLES}(?= hair)", "", found))
     if phrase:
         return phrase
     decades = (*DECADE_NAMES.split("|"),)
     if found in decades:
         age = 10 * (decades.index(found) + 2)
-        return _Phrase(ages=(age, age + 10))
+        return Phrase(ages=(age, age + 10))
     (age,) = map(int, re.findall(r"\d+", found))
-    return _Phrase(ages=(age, age + (10 if found.endswith("s") and "y" not in found else 1)))
+    return Phrase(ages=(age, age + (10 if found.endswith("s") and "y" not in found else 1)))
 
 
 @cache
@@ -171,21 +208,24 @@ def _pattern() -> re.Pattern[str]:
 
 
 @cache
-def _phrases() -> dict[str, _Phrase]:
-    """Every phrase in lower case, without articles and hyphens."""
-    owners: dict[str, list[str]] = defaultdict(list)
-    bare: set[str] = set()
+def _written() -> dict[str, tuple[list[str], bool]]:
+    """The phrases of captions for training: the facts that share each, and whether it is a bare thing."""
+    written: dict[str, tuple[list[str], bool]] = {}
     for name, fact in FACTS.items():
         for place in PREDICATES:
             for form in filter(None, getattr(fact, place).split("|")):
                 text = re.sub("^an? ", "", form).replace("-", " ")
                 if AND not in text:  # its parts say as much
-                    owners[text].append(name)
-                    bare |= {text} if place == "wears" or text != form.replace("-", " ") else set()
-    for name, forms in TYPED.items():
-        for form in forms.split("|"):
-            owners[form].append(name)
-    phrases = {text: _Phrase(_meant(text, names), bare=text in bare) for text, names in owners.items()}
+                    names, bare = written.get(text, ([], False))
+                    bare |= place == "wears" or text != form.replace("-", " ")
+                    written[text] = ([*names, name], bare)
+    return written
+
+
+@cache
+def _phrases() -> dict[str, Phrase]:
+    """Every phrase in lower case, without articles and hyphens."""
+    phrases = {text: Phrase(_meant(text, names), bare=bare) for text, (names, bare) in _written().items()}
     spans: dict[str, list[float]] = defaultdict(list)
     genders: dict[str, set[str]] = defaultdict(set)
     low = 0.0
@@ -200,8 +240,8 @@ def _phrases() -> dict[str, _Phrase]:
         low = high
     for word, ends in spans.items():
         gender = next((name for name in GENDERS if genders[word] == {name}), None)
-        phrases.setdefault(word.replace("-", " "), _Phrase(ages=(min(ends), max(ends)), gender=gender))
-    return phrases
+        phrases.setdefault(word.replace("-", " "), Phrase(ages=(min(ends), max(ends)), gender=gender))
+    return phrases | {typed: phrases[written] for typed, written in TYPED.items()}
 
 
 def _meant(text: str, names: list[str]) -> str | None:
