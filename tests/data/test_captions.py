@@ -104,11 +104,11 @@ def test_what_is_clear_is_said():
         assert not re.search(rf"\b{word}\b", text.replace("not wearing a hat", "")), word
 
 
-def test_negatives_are_rare():
+def test_negatives_are_some_of_the_captions():  # fewer than these, and "no glasses" was drawn as glasses
     plain = face(facialHair={"moustache": 0.1, "beard": 0.1, "sideburns": 0.1})
     captions = captions_from_attributes(plain, seed=0, count=1000)
     negative = [text for text in captions if re.search(r"\b(no|not|without)\b", text.lower())]
-    assert 0 < len(negative) < 150
+    assert 100 < len(negative) < 350
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from facemogle.apps.generate import ManyValues, generate
 from facemogle.apps.inspect_gates import gates
 from facemogle.apps.masks import app as mask_app
 from facemogle.apps.parse import parse
-from facemogle.apps.reproduce import mini
 from facemogle.apps.prompts import prompts
+from facemogle.apps.reproduce import mini
 from facemogle.apps.train import app as train_app
 
 WRONG_INPUT, INTERRUPTED = 2, 130

@@ -41,7 +41,7 @@ class RegionDistance(nn.Module):
     """How differently a parser divides two batches of square face pictures, B x 3 x H x W in [-1, 1].
 
     The Kullback-Leibler divergence of the regions found in the first from those in the second, in nats, mean
-    over the pixels of the parser's map. The pictures are whole aligned faces: a parser knows where parts belong.
+    over the pixels of the parser's map. The pictures are whole aligned faces, as a parser expects them.
     """
 
     def __init__(self, network: ParserNetwork):
