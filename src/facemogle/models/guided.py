@@ -46,6 +46,7 @@ class GuidedVelocity:
         mask_reuse: int = 1,
     ):
         self.transformer, self.mogle, self.t_S = transformer, mogle, t_S
+        self._dtype = transformer.dtype  # diffusers looks through all modules for it, milliseconds each time
         self.guidance_reuse, self.mask_reuse = guidance_reuse, mask_reuse
         self._full = [_Part(each, Moments(transformer, each.context, t_S)) for each in passes]
         self._leading = []
@@ -73,7 +74,7 @@ class GuidedVelocity:
         """Of all rows by their weights, of the leading rows, and the gate's weights."""
         velocity, lead = torch.zeros_like(x_BNC), torch.zeros_like(x_BNC)
         gate_BNR = x_BNC.new_zeros(*x_BNC.shape[:2], self.mogle.num_regions)
-        seen_BNC, t_B = x_BNC.to(self.transformer.dtype), self.t_S[step].float().expand(len(x_BNC))
+        seen_BNC, t_B = x_BNC.to(self._dtype), self.t_S[step].float().expand(len(x_BNC))
         for part in parts:
             each = part.rows
             context, condition, memory = each.context, None, None
