@@ -160,8 +160,8 @@ def generator_pipeline(model: GeneratorModel, recipe: GeneratorRecipe) -> FaceMo
         ),
         default_size=manifest["size"],
         default_steps=12,
-        default_guidance=1.5,
-        caption_guidance=3.0,
+        default_guidance=2.0,
+        caption_guidance=1.5,
     )
 
 
