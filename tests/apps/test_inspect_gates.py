@@ -58,3 +58,14 @@ def test_bright_where_the_weight_is():
     left, top = 20 + 128 + 88 + 12, 20 + 40 + 176 + 64
     upper, lower = picture[top + 20, left + 40], picture[top + 70, left + 40]
     assert upper > 200 > 30 > lower
+
+
+def test_chosen_regions_and_steps_alone():
+    gate_SRN = np.full((12, 20, 16), 1 / 20, dtype=np.float32)
+    trace = GateTrace(gate_SRN, np.linspace(1, 0.1, 12), face_map())
+    face = Image.new("RGB", (64, 64))
+    picture = draw_gates(trace, face, title="x", regions=["hair", "mouth"], max_columns=5)
+    assert picture.height == 20 + 40 + 176 + 64 + 3 * 94 + 56 + 20  # global, the mouth that is absent, hair
+    assert picture.width == draw_gates(trace, face, title="x").width - 94
+    with pytest.raises(ValueError, match="unknown region 'hairs', did you mean 'hair'"):
+        draw_gates(trace, face, title="x", regions=["hairs"])

@@ -6,6 +6,7 @@ Shapes: S steps, R experts (0 the global one, then one per label), N tokens.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from facemogle.apps.sheet import FAINT, INK, PAPER, Font, line_height, load_font, shorten
 from facemogle.core.label_map import LabelMap, region_shares
-from facemogle.core.regions import PALETTE, REGION_NAMES
+from facemogle.core.regions import PALETTE, REGION_NAMES, region_id
 
 _CELL, _GAP, _MARGIN, _NAMES, _CURVES, _TOP = 88, 6, 20, 128, 210, 176
 _MAX_COLUMNS = 6
@@ -56,11 +57,22 @@ class _Row:
     region: np.ndarray | None  # H x W, bool
 
 
-def draw_gates(trace: GateTrace, face: Image.Image, *, title: str) -> Image.Image:
-    """Rows for the global expert, every present region and the absent ones together; columns for steps."""
+def draw_gates(
+    trace: GateTrace,
+    face: Image.Image,
+    *,
+    title: str,
+    regions: Sequence[str] | None = None,
+    max_columns: int = _MAX_COLUMNS,
+) -> Image.Image:
+    """Rows for the global expert, every present region and the absent ones together; columns for steps.
+
+    regions: names of regions that get a row in place of all. Raises ValueError for an unknown one.
+    max_columns: most steps that are shown.
+    """
     font, small, large = load_font(14), load_font(12), load_font(20)
-    rows = _rows(trace)
-    shown = _shown_steps(len(trace.t_S))
+    rows = _rows(trace, regions)
+    shown = _shown_steps(len(trace.t_S), max_columns)
     scale_end = max(float(row.weight_SN[shown].max()) for row in rows)
     heat_left = _MARGIN + _NAMES + _CELL + 2 * _GAP
     curves_left = heat_left + len(shown) * (_CELL + _GAP) + 2 * _GAP
@@ -107,11 +119,13 @@ def draw_gates(trace: GateTrace, face: Image.Image, *, title: str) -> Image.Imag
     return picture
 
 
-def _rows(trace: GateTrace) -> list[_Row]:
+def _rows(trace: GateTrace, regions: Sequence[str] | None) -> list[_Row]:
     height, width = trace.label_map.shape
     patch = height // trace.grid[0]
     share_NR = region_shares([trace.label_map], height=height, width=width, patch=patch)[0].numpy()
-    present = trace.label_map.present
+    chosen = trace.label_map.present
+    if regions is not None:
+        chosen = np.isin(np.arange(len(chosen)), [region_id(name) for name in regions])
     rows = [_Row("global", _STACK_GLOBAL, trace.gate_SRN[:, 0], None, None)]
     rows += [
         _Row(
@@ -121,17 +135,17 @@ def _rows(trace: GateTrace) -> list[_Row]:
             share_NR[:, label],
             trace.label_map.ids == label,
         )
-        for label in present.nonzero()[0]
+        for label in chosen.nonzero()[0]
     ]
-    if not present.all():
-        absent_SN = trace.gate_SRN[:, 1:][:, ~present].sum(axis=1)
-        rows.append(_Row(f"{(~present).sum()} absent, added", _STACK_ABSENT, absent_SN, None, None))
+    if regions is None and not chosen.all():
+        absent_SN = trace.gate_SRN[:, 1:][:, ~chosen].sum(axis=1)
+        rows.append(_Row(f"{(~chosen).sum()} absent, added", _STACK_ABSENT, absent_SN, None, None))
     return rows
 
 
-def _shown_steps(num_steps: int) -> list[int]:
-    """At most six steps, the first and the last among them, evenly spread."""
-    return sorted({round(place) for place in np.linspace(0, num_steps - 1, min(num_steps, _MAX_COLUMNS))})
+def _shown_steps(num_steps: int, most: int) -> list[int]:
+    """At most so many steps, the first and the last among them, evenly spread."""
+    return sorted({round(place) for place in np.linspace(0, num_steps - 1, min(num_steps, most))})
 
 
 def _fitted(image: Image.Image, side: int) -> Image.Image:
@@ -216,7 +230,7 @@ def _draw_curves(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], row:
 def _draw_stack(
     draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], rows: list[_Row], t_S: np.ndarray, small: Font
 ) -> None:
-    """All mean weights on top of each other; together they are 1 at every step."""
+    """The rows' mean weights on top of each other; those of all experts together are 1 at every step."""
     left, top, right, bottom = box
     below = np.zeros(len(t_S))
     for row in rows:
@@ -228,7 +242,8 @@ def _draw_stack(
     draw.text((left - 6, bottom - 12), "0", _GREY, small, anchor="ra")
     draw.text((left, bottom + 2), f"t = {t_S[0]:.2f}", _GREY, small)
     draw.text((right, bottom + 2), f"t = {t_S[-1]:.2f}", _GREY, small, anchor="ra")
-    caption = "mean weight of every expert, stacked; colours as below"
+    others = "; white: all others" if below.max() < 0.999 else ""
+    caption = f"mean weights of experts, stacked; colours as below{others}"
     draw.text(((left + right) // 2, bottom + 2), caption, INK, small, anchor="ma")
 
 

@@ -54,7 +54,7 @@ def aspect(fact: str) -> str:
     return _ASPECTS.get(topic, topic)
 
 
-def prompts_sheet(drawn: Sequence[Drawn]) -> Image.Image:
+def prompts_sheet(drawn: Sequence[Drawn], *, max_columns: int = _COLUMNS) -> Image.Image:
     """The first face of every caption, which stands below: red what is not heeded, grey what is not seen."""
     font = load_font(12)
     line = line_height(font)
@@ -65,7 +65,7 @@ def prompts_sheet(drawn: Sequence[Drawn]) -> Image.Image:
         wrap(f"not seen: {', '.join(each.missed)}", font, tile, _MISSED_LINES) if each.missed else []
         for each in drawn
     ]
-    num_columns = min(_COLUMNS, len(drawn))
+    num_columns = min(max_columns, len(drawn))
     rows = [range(first, min(first + num_columns, len(drawn))) for first in range(0, len(drawn), num_columns)]
     heights = [tile + 4 + line * max(len(captions[n]) + len(missed[n]) for n in row) for row in rows]
     size = num_columns * (tile + _GAP) - _GAP, sum(heights) + (len(rows) - 1) * _GAP

@@ -132,7 +132,7 @@ def save_picture(image: Image.Image, path: Path, record: Record | None = None) -
     unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         if path.suffix == ".jpg":
-            image.save(unfinished, format="JPEG", quality=90)
+            image.save(unfinished, format="JPEG", quality=86, progressive=True)
         else:
             image.save(unfinished, format="PNG", pnginfo=metadata)
         os.replace(unfinished, path)
