@@ -38,7 +38,7 @@ def person_facts(attributes: Mapping[str, Any] | None, caption: str | None) -> s
     """
     attributes, stated = attributes or {}, facts_in_caption(caption or "")
     gender, age = attributes.get("gender"), attributes.get("age")
-    genders = {gender} & {*GENDERS} or stated & {*GENDERS}
+    genders = {name for name in GENDERS if name == gender} or stated & {*GENDERS}
     if age is None:
         return genders | (stated & {*AGE_GROUPS})
     return genders | {name for name, (least, end) in AGE_GROUPS.items() if least <= age < end}
