@@ -19,6 +19,7 @@ from facemogle.apps.evaluate import evaluate_folders, evaluate_model
 from facemogle.apps.evaluate_generate import Wanted, make_pictures
 from facemogle.apps.model import loaded_dtype
 from facemogle.core.regions import PALETTE
+from facemogle.evaluation import groups
 
 NOTHING = Path("nothing")  # a folder without weights
 
@@ -59,7 +60,8 @@ def faces(tmp_path_factory) -> Path:
             mask.save(folder / "mask" / f"{number}.png")
         (folder / "text" / f"{number}.txt").write_text("an old man with brown hair\na man\n")
         split = "test" if number < 5 else "train"
-        rows.append({"image": f"{number}.png", "attributes": None, "split": split, "mask": "hand"})
+        attributes = {"gender": "male", "age": 20.0} if number == 3 else None  # its caption is of an old man
+        rows.append({"image": f"{number}.png", "attributes": attributes, "split": split, "mask": "hand"})
     (folder / "attributes.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return folder
 
@@ -110,11 +112,16 @@ class TestModel:
         assert report["attributes"]["male"]["said"] == 3
         assert len(report["weights"]["judge"]) == 64
         assert "structure/dino-vitb8" in report["left_out"]
+        faces_of = {
+            name: group["faces"] for groups in report["groups"].values() for name, group in groups.items()
+        }
+        assert faces_of == {"male": 3, "old": 2, "young": 1, "brown": 3}  # as dark as the palette's red
 
     def test_the_page_and_pictures(self, evaluated):
         page = (evaluated / "report.md").read_text()
         assert "| `masks/miou` ↑ |" in page
         assert "resized to 32 x 32 first" in page
+        assert "too few for figures: gender presentation: male (3), age: young, under 34 years (1)" in page
         assert "* `fid/inception`, `kid/inception`: " in page
         for name in ("sheet.png", "examples.png", "nearest-REAL-FACES.png"):
             with Image.open(evaluated / name) as picture:
@@ -268,12 +275,21 @@ class TestModel:
 
 
 class TestFolders:
-    def test_photographs_measured_against_themselves(self, folders, tmp_path):
+    def test_photographs_measured_against_themselves(self, folders, tmp_path, monkeypatch):
         real = folders["real"]
+        monkeypatch.setattr(groups, "LEAST_FACES", 8)  # all of these old men
         report = evaluate_folders(
             **folders, generated=real, out=tmp_path / "out", train=real, weights=NOTHING, device="cpu"
         )
         figures = report["figures"]
+        for kind, name in (("gender presentation", "male"), ("age", "old")):
+            group = report["groups"][kind][name]
+            assert group["faces"] == 8
+            assert set(group["figures"]) == {
+                *("kid/judge", "masks/miou-per-picture", "masks/accuracy"),
+                *("attributes/judge", "attributes/ratio/judge"),
+            }
+            assert group["figures"] == {figure: figures[figure] for figure in group["figures"]}
         assert figures["fid/judge"]["value"] == pytest.approx(0, abs=1e-6)
         assert figures["novelty/judge"]["value"] == pytest.approx(0, abs=1e-9)
         for name in ("masks/miou", "masks/accuracy", "masks/miou-per-picture", "attributes/judge"):

@@ -6,7 +6,13 @@ import torch
 
 from facemogle import LabelMap
 from facemogle.core.regions import region_id
-from facemogle.evaluation.conditions import LEAST_SAID, attribute_agreement, mask_agreement
+from facemogle.evaluation.conditions import (
+    LEAST_SAID,
+    attribute_figures,
+    attribute_table,
+    facts_seen,
+    mask_agreement,
+)
 from facemogle.models.attribute_code import NUM_CODES, PLACES
 
 HAIR, HAT = region_id("hair"), region_id("hat")
@@ -34,6 +40,20 @@ def test_pooled_and_per_picture_figures():
     assert agreement.regions["hair"].figure.value == pytest.approx(8 / 16)
 
 
+def test_figures_of_some_faces():
+    masks = [halves(1, HAIR), halves(1, 1)]
+    agreement = mask_agreement(masks, [halves(1, HAIR)] * 2, [halves(1, 1)] * 2)
+    second = agreement.of_faces(torch.tensor([1]))
+    miou, accuracy = second["masks/miou-per-picture"], second["masks/accuracy"]
+    assert miou.real is not None
+    assert accuracy.real is not None
+    assert (miou.figure.value, miou.real.value) == (0.25, 1)
+    assert (accuracy.figure.value, accuracy.real.value) == (0.5, 1)
+    first = agreement.of_faces(torch.tensor([0]))["masks/accuracy"]
+    assert first.real is not None
+    assert (first.figure.value, first.real.value) == (1, 0.5)
+
+
 def test_photographs_as_generated_faces_give_the_ceiling():
     masks, parsed = [halves(1, HAIR), halves(1, HAT)], [halves(1, HAT), halves(1, HAT)]
     agreement = mask_agreement(masks, parsed, parsed)
@@ -56,7 +76,8 @@ def test_shares_of_what_captions_say():
     said = [{"male"}] * 4 + [{"male", "bald", "left"}] * 2
     generated = torch.stack([code(male=number < 3, bald=True) for number in range(6)])
     real = torch.stack([code(male=True)] * 6)
-    figures, table = attribute_agreement(said, generated, real)
+    seen = facts_seen(said, generated), facts_seen(said, real)
+    figures, table = attribute_figures(*seen), attribute_table(*seen)
     assert set(table) == {"male", "bald"}  # where a face looks is not checked
     assert (table["male"].said, table["bald"].said) == (6, 2)
     assert table["male"].generated.value == 0.5
@@ -70,6 +91,6 @@ def test_shares_of_what_captions_say():
 
 def test_rare_facts_alone_give_no_headline():
     codes = torch.stack([code(male=True)] * (LEAST_SAID - 1))
-    figures, table = attribute_agreement([{"male"}] * (LEAST_SAID - 1), codes, codes)
-    assert not figures
-    assert table["male"].generated.value == 1
+    seen_NF = facts_seen([{"male"}] * (LEAST_SAID - 1), codes)
+    assert not attribute_figures(seen_NF, seen_NF)
+    assert attribute_table(seen_NF, seen_NF)["male"].generated.value == 1

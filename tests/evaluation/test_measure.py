@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from transformers import CLIPConfig, CLIPModel, ViTConfig, ViTModel
 
+from facemogle.core.label_map import LabelMap
+from facemogle.evaluation import groups
 from facemogle.evaluation.distances import gaussian_mmd
 from facemogle.evaluation.extractors import open_clip, open_dino
 from facemogle.evaluation.measure import Beside, Findings, measure
@@ -20,6 +22,7 @@ from facemogle.evaluation.structure import paper_structure_score, structure_dist
 from facemogle.models.tokenizer import build_tokenizer
 
 CLIP, LARGE_CLIP = "clip-vit-base-patch16", "clip-vit-large-patch14-336"
+SKIN = LabelMap(np.ones((32, 32), dtype=np.uint8))
 SIZE: dict[str, Any] = {
     "hidden_size": 16,
     "intermediate_size": 32,
@@ -141,3 +144,34 @@ def test_every_measure_has_its_line_on_the_page(weights, faces):
 def test_a_page_of_nothing_found():
     head = {"settings": {"steps": None}, "left_out": {}, "versions": {}, "hardware": {}, "weights": {}}
     assert "| steps | the model's own |" in as_page(head | as_numbers(Findings()), pictures={})
+
+
+def test_groups_are_measured_for_themselves(monkeypatch):
+    """Two groups through the real judge: the faces of one are its photographs, those of the other are not."""
+    monkeypatch.setattr(groups, "LEAST_FACES", 4)
+    real = [*pictures(1, 32), *pictures(2, 32)]
+    generated = [*real[:4], *(Image.new("RGB", (32, 32), (10 * shade, 0, 0)) for shade in range(4))]
+    people = [{"female", "child"}] * 4 + [{"male"}] * 4
+    faces = Faces("abcdefgh", (32, 32), generated, real, masks=[SKIN] * 8, people=people)
+    plan = make_plan(["kid"], protocol="correct", given=(), weights=Path("nothing"))
+    found = measure(faces, Beside(), plan, weights=Path("nothing"))
+    kid = {group.name: group.figures["kid/judge"] for group in found.groups if group.figures}
+    assert kid.keys() >= {"female", "male", "child"}
+    assert kid["female"] == kid["child"]
+    assert kid["female"].figure.value < 0 < kid["male"].figure.value  # unbiased: equal sets fall below 0
+    head = {"settings": {"protocol": "correct"}, "left_out": {}, "size": [32, 32]}
+    page = as_page(
+        head | {"versions": {}, "hardware": {}, "weights": {}} | as_numbers(found), pictures={}
+    ).partition("## By group")[2]
+    assert page.startswith("\n\nA face is of its photograph's group")
+    assert "### `kid/judge` ↓" in page
+    for row in ("| all |", "| gender presentation: male |", "| age: child, under 13 years |"):
+        assert row in page, row
+
+
+def test_nothing_is_by_group_where_nothing_is_known_or_asked(faces):
+    plain = replace(faces, captions=None)
+    plan = make_plan(["kid"], protocol="correct", given=(), weights=Path("nothing"))
+    assert measure(plain, Beside(), plan, weights=Path("nothing")).groups == []
+    known, plan = replace(plain, people=[{"male"}] * 4), replace(plan, networks={"fid": ("judge",)})
+    assert measure(known, Beside(), plan, weights=Path("nothing")).groups == []

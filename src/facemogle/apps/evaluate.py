@@ -212,8 +212,9 @@ def evaluate_model(
         batch=batch,
     )
     made = [each.path for each in wanted]
+    known = chosen.real, chosen.masks, chosen.captions, chosen.people
     return measured_report(
-        Faces(chosen.stems, one_size(made), pictures_of(made), chosen.real, chosen.masks, chosen.captions),
+        Faces(chosen.stems, one_size(made), pictures_of(made), *known),
         plan,
         head,
         out,

@@ -15,6 +15,7 @@ from PIL import Image
 from facemogle.apps.record import save_picture
 from facemogle.core.label_map import LabelMap
 from facemogle.data.layouts import FaceSet, open_faces
+from facemogle.evaluation.groups import person_facts
 from facemogle.evaluation.pairs import Lazy, Pictures
 from facemogle.evaluation.plan import Given
 
@@ -40,14 +41,16 @@ class Learnt:
 class HeldOut:
     """Faces of one split with what a task needs, in the order of their keys, and those for training.
 
-    captions, masks: None if a face lacks them, which the task does not need then. origins: how many masks
-    were made by hand or parsed. lacking: faces of the split before the last one that lack what is needed.
+    captions, masks: None if a face lacks them, which the task does not need then. people: what is known of
+    each one, as `person_facts` has it. origins: how many masks were made by hand or parsed. lacking: faces of
+    the split before the last one that lack what is needed.
     """
 
     face_set: FaceSet
     places: Sequence[int]
     captions: Sequence[str] | None
     masks: Sequence[LabelMap] | None
+    people: Sequence[set[str]]
     origins: Counter[str]
     lacking: int
     train: Learnt
@@ -69,7 +72,7 @@ def held_out(data: Path, *, split: str, task: str, most: int | None) -> HeldOut:
     """The first faces of a split that have what the task needs. ValueError if there is none."""
     face_set = open_faces(data)
     needs = {"mask": task in ("both", "mask"), "caption": task in ("both", "text")}
-    places, captions, with_mask, train = [], [], [], []
+    places, captions, with_mask, people, train = [], [], [], [], []
     origins: Counter[str] = Counter()
     lacking = 0
     for place in range(len(face_set)):
@@ -85,6 +88,7 @@ def held_out(data: Path, *, split: str, task: str, most: int | None) -> HeldOut:
         places.append(place)
         captions.append(caption)
         with_mask.append(has_mask)
+        people.append(person_facts(record.attributes, caption))
         if has_mask:
             origins[record.mask_origin or "unknown"] += 1
     if not places:
@@ -95,6 +99,7 @@ def held_out(data: Path, *, split: str, task: str, most: int | None) -> HeldOut:
         places,
         None if None in captions else captions,
         Lazy([partial(_mask, face_set, place) for place in places]) if all(with_mask) else None,
+        people,
         origins,
         lacking,
         learnt(face_set, train),

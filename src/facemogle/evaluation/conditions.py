@@ -1,6 +1,6 @@
 """Measures of single faces against what was asked for: mask, layout of the photograph, caption.
 
-N faces, K labels, A numbers of the attribute code, F facts.
+N faces, G of them, K labels, A numbers of the attribute code, F facts.
 """
 
 from __future__ import annotations
@@ -31,13 +31,27 @@ LEAST_SAID = 5
 class MaskAgreement:
     """How well the parser finds again the masks that were asked for, in generated faces and photographs.
 
-    regions: IoU by region, of those that some mask or parse has. miou_N, accuracy_N: of every generated face.
+    regions: IoU by region, of those that some mask or parse has. miou_N, accuracy_N: of every generated face;
+    real_miou_N, real_accuracy_N: of its photograph.
     """
 
     figures: dict[str, Finding]
     regions: dict[str, Finding]
     miou_N: Tensor
     accuracy_N: Tensor
+    real_miou_N: Tensor
+    real_accuracy_N: Tensor
+
+    def of_faces(self, index_G: Tensor) -> dict[str, Finding]:
+        """The figures of some faces that are means over pictures."""
+        values = {
+            "masks/miou-per-picture": (self.miou_N, self.real_miou_N),
+            "masks/accuracy": (self.accuracy_N, self.real_accuracy_N),
+        }
+        return {
+            name: Finding(*(mean_figure(value_N[index_G]) for value_N in pair))
+            for name, pair in values.items()
+        }
 
 
 def mask_agreement(
@@ -48,24 +62,16 @@ def mask_agreement(
         name: np.stack([confusion(mask.ids, found.ids) for mask, found in zip(masks, parsed, strict=True)])
         for name, parsed in (("generated", generated), ("real", real))
     }
-    measures: dict[str, Callable[[np.ndarray], Figure]] = {
-        "masks/miou": lambda table_NKK: _share(
-            lambda index_N: _miou(table_NKK[index_N.numpy()].sum(0)), len(table_NKK)
-        ),
-        "masks/miou-per-picture": lambda table_NKK: mean_figure(_each(table_NKK, _miou)),
-        "masks/accuracy": lambda table_NKK: mean_figure(_each(table_NKK, pixel_accuracy)),
-    }
-    figures = {
-        name: Finding(measure(tables["generated"]), measure(tables["real"]))
-        for name, measure in measures.items()
-    }
+    pooled = Finding(*map(_pooled_miou, tables.values()))
     regions = {}
     for label, region in enumerate(REGION_NAMES):
         found = {name: _of_region(table_NKK, label) for name, table_NKK in tables.items()}
         if (figure := found["generated"]) is not None:
             regions[region] = Finding(figure, found["real"])
-    of_faces = (_each(tables["generated"], measure) for measure in (_miou, pixel_accuracy))
-    return MaskAgreement(figures, regions, *of_faces)
+    of_faces = (_each(table, measure) for table in tables.values() for measure in (_miou, pixel_accuracy))
+    agreement = MaskAgreement({"masks/miou": pooled}, regions, *of_faces)
+    agreement.figures.update(agreement.of_faces(torch.arange(len(agreement.miou_N))))
+    return agreement
 
 
 def structure(
@@ -101,24 +107,34 @@ class FactShown:
     real: Figure
 
 
-def attribute_agreement(
-    facts: Sequence[set[str]], generated_NA: Tensor, real_NA: Tensor
-) -> tuple[dict[str, Finding], dict[str, FactShown]]:
-    """Figures and a table by fact: what captions say, as a judge sees it in generated faces and photographs.
+def facts_seen(facts: Sequence[set[str]], codes_NA: Tensor) -> Tensor:
+    """N x F: 1 where the face shows what its caption says, 0 where not, nan where it says nothing of it.
 
-    facts: what each caption states. No figures if no fact is said `LEAST_SAID` times.
+    facts: what each caption states. F: those of CHECKABLE.
     """
-    shown = [_shown(facts, codes_NA) for codes_NA in (generated_NA, real_NA)]
-    said_F = (~shown[0].isnan()).sum(0).tolist()
-    table = {
-        fact: FactShown(said, *(mean_figure(shown_NF[:, place]) for shown_NF in shown))
+    rows = []
+    for said, code in zip(facts, codes_NA.numpy(), strict=True):
+        seen = facts_shown(code)
+        rows.append([float(fact in seen) if fact in said else torch.nan for fact in CHECKABLE])
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def attribute_table(generated_NF: Tensor, real_NF: Tensor) -> dict[str, FactShown]:
+    """By fact: what captions say, as a judge sees it in generated faces and photographs (`facts_seen`)."""
+    said_F = (~generated_NF.isnan()).sum(0).tolist()
+    return {
+        fact: FactShown(said, *(mean_figure(seen_NF[:, place]) for seen_NF in (generated_NF, real_NF)))
         for place, (fact, said) in enumerate(zip(CHECKABLE, said_F, strict=True))
         if said
     }
-    counted = [place for place, said in enumerate(said_F) if said >= LEAST_SAID]
-    if not counted:
-        return {}, table
-    generated_NF, real_NF = (shown_NF[:, counted] for shown_NF in shown)
+
+
+def attribute_figures(generated_NF: Tensor, real_NF: Tensor) -> dict[str, Finding]:
+    """Means over the facts that are said `LEAST_SAID` times; no figures if there is none."""
+    counted_F = (~generated_NF.isnan()).sum(0) >= LEAST_SAID
+    if not counted_F.any():
+        return {}
+    generated_NF, real_NF = generated_NF[:, counted_F], real_NF[:, counted_F]
 
     def ratio(index_N: Tensor) -> float:
         return _mean_over_facts(generated_NF[index_N]) / max(_mean_over_facts(real_NF[index_N]), 1e-9)
@@ -127,24 +143,18 @@ def attribute_agreement(
         _share(lambda index_N, rows=rows: _mean_over_facts(rows[index_N]), len(rows))
         for rows in (generated_NF, real_NF)
     ]
-    figures = {
+    return {
         "attributes/judge": Finding(*of_facts),
-        "attributes/ratio/judge": Finding(bootstrap_figure(ratio, len(facts), resamples=1000)),
+        "attributes/ratio/judge": Finding(bootstrap_figure(ratio, len(generated_NF), resamples=1000)),
     }
-    return figures, table
-
-
-def _shown(facts: Sequence[set[str]], codes_NA: Tensor) -> Tensor:
-    """N x F: 1 where the face shows what its caption says, 0 where not, nan where it says nothing of it."""
-    rows = []
-    for said, code in zip(facts, codes_NA.numpy(), strict=True):
-        seen = facts_shown(code)
-        rows.append([float(fact in seen) if fact in said else torch.nan for fact in CHECKABLE])
-    return torch.tensor(rows, dtype=torch.float64)
 
 
 def _mean_over_facts(shown_NF: Tensor) -> float:
     return float(shown_NF.nanmean(0).nanmean())
+
+
+def _pooled_miou(table_NKK: np.ndarray) -> Figure:
+    return _share(lambda index_N: _miou(table_NKK[index_N.numpy()].sum(0)), len(table_NKK))
 
 
 def _share(statistic: Callable[[Tensor], float], count: int) -> Figure:

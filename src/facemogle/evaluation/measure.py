@@ -13,8 +13,10 @@ from torch import Tensor
 from facemogle.core.label_map import LabelMap
 from facemogle.evaluation.conditions import (
     FactShown,
-    attribute_agreement,
+    attribute_figures,
+    attribute_table,
     clip_score,
+    facts_seen,
     mask_agreement,
     structure,
 )
@@ -27,10 +29,12 @@ from facemogle.evaluation.extractors import (
     open_features,
     open_image_reward,
 )
+from facemogle.evaluation.groups import Group, groups_of, measure_groups
 from facemogle.evaluation.intervals import mean_figure
 from facemogle.evaluation.pairs import Faces, Pictures, resized
-from facemogle.evaluation.plan import Plan
+from facemogle.evaluation.plan import SQUEEZENETS, Plan
 from facemogle.evaluation.sets import DISTANCES, Finding, Novelty, diversity, novelty, set_distance
+from facemogle.evaluation.skin_tone import skin_tone
 from facemogle.models.attributes import AttributePredictor
 from facemogle.models.parser import FaceParser
 
@@ -55,6 +59,8 @@ EACH = {
     "own": "distance to the photograph, as the judge sees it",
 }
 """Values that single faces have, in words."""
+_OF_GROUPS = {"kid", "masks", "attributes"}
+"""Measures that are taken of groups as well: of single faces, and the distance that few faces do not bias."""
 
 
 @dataclass
@@ -69,6 +75,7 @@ class Findings:
     attributes: dict[str, FactShown] = field(default_factory=dict)
     each: dict[str, Tensor] = field(default_factory=dict)
     novelty: dict[str, Novelty] = field(default_factory=dict)
+    groups: list[Group] = field(default_factory=list)
 
 
 def measure(
@@ -87,8 +94,8 @@ def measure(
     there are always worst and best ones. Raises MissingWeights, and ValueError for pictures that cannot be
     read.
     """
-    found = Findings()
     alike = faces.real_as_generated()
+    found = Findings(groups=_groups(faces, alike, plan, device, begin))
     real = alike if plan.protocol == "correct" else faces.real
     ordered = {"masks", plan.name("structure")} & {*plan.networks}
     for network in FEATURES:
@@ -124,10 +131,12 @@ def measure(
     if "attributes" in plan.networks:
         begin("attributes")
         judge = AttributePredictor.mini(judge=True).to(device)  # pyright: ignore[reportArgumentType]
-        figures, found.attributes = attribute_agreement(
-            beside.facts, judge.codes(faces.generated), judge.codes(alike)
+        seen = [facts_seen(beside.facts, judge.codes(photos)) for photos in (faces.generated, alike)]
+        found.figures |= attribute_figures(*seen)
+        found.attributes = attribute_table(*seen)
+        measure_groups(
+            found.groups, lambda index_G: attribute_figures(*(seen_NF[index_G] for seen_NF in seen))
         )
-        found.figures |= figures
     return found
 
 
@@ -144,6 +153,11 @@ def _through(
             found.figures[f"{called}/{name}"] = set_distance(
                 distance, generated_ND, real_ND, paper=plan.protocol == "paper"
             )
+    if "kid" in using and name in SQUEEZENETS:
+        measure_groups(
+            found.groups,
+            lambda index_G: {f"kid/{name}": set_distance("kid", generated_ND[index_G], real_ND[index_G])},
+        )
     if "diversity" in using:
         features_GSD = torch.stack([extractor(group) for group in beside.seeds])
         found.figures[f"diversity/{name}"] = diversity(features_GSD, real_ND)
@@ -161,3 +175,18 @@ def _masks(faces: Faces, alike: Pictures, found: Findings, device: str | torch.d
     found.figures |= agreement.figures
     found.regions = agreement.regions
     found.each |= {"miou": agreement.miou_N, "accuracy": agreement.accuracy_N}
+    measure_groups(found.groups, agreement.of_faces)
+
+
+def _groups(
+    faces: Faces, alike: Pictures, plan: Plan, device: str | torch.device, begin: Callable[[str], Any]
+) -> list[Group]:
+    """The groups that something is measured of: none in the paper's protocol, and of faces all unknown."""
+    if not _OF_GROUPS & {*plan.networks} or (faces.masks is None and not any(faces.people)):
+        return []
+    begin("skin tones")
+    masks = (
+        FaceParser.mini(device=device).stream(alike) if faces.masks is None else faces.masks_as_generated()
+    )
+    tones = [skin_tone(photo, mask) for photo, mask in zip(alike, masks, strict=True)]
+    return groups_of(faces.people, tones)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from facemogle.core.label_map import LabelMap
 from facemogle.core.photo import read_photo
+from facemogle.evaluation.groups import person_facts
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _MASK = ".png"
@@ -48,7 +49,8 @@ class Faces:
     """The faces of an evaluation: all sequences are in the order of `stems`, sorted.
 
     size: width and height of every generated picture. real: photographs as they are stored. masks, captions:
-    what the faces were asked for with, or what their photographs have; None if there are none.
+    what the faces were asked for with, or what their photographs have; None if there are none. people:
+    gender presentation and age of each photograph, as `groups.person_facts` has them; may be empty.
     """
 
     stems: Sequence[str]
@@ -57,6 +59,7 @@ class Faces:
     real: Pictures
     masks: Sequence[LabelMap] | None = None
     captions: Sequence[str] | None = None
+    people: Sequence[set[str]] = ()
 
     def real_as_generated(self) -> Pictures:
         """The photographs at the generated pictures' size, LANCZOS: else one could tell them by sharpness."""
@@ -97,13 +100,15 @@ def faces_of_folders(
     folders = {"real": real, "generated": generated, "masks": masks, "captions": captions}
     stems = paired({f"--{role} {folders[role]}": files.keys() for role, files in found.items()})
     files = {role: [by_stem[stem] for stem in stems] for role, by_stem in found.items()}
+    texts = [_caption(file) for file in files.get("captions", ())]
     return Faces(
         stems,
         one_size(files["generated"]),
         pictures_of(files["generated"]),
         pictures_of(files["real"]),
         masks and Lazy([partial(LabelMap.read, file) for file in files["masks"]]),
-        captions and [_caption(file) for file in files["captions"]],
+        captions and texts,
+        [person_facts(None, text) for text in texts],
     )
 
 

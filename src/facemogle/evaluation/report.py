@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from facemogle.core.caption_facts import AGE_GROUPS
 from facemogle.evaluation.conditions import LEAST_SAID, FactShown
+from facemogle.evaluation.groups import LEAST_FACES
 from facemogle.evaluation.intervals import Figure
 from facemogle.evaluation.measure import Findings
 from facemogle.evaluation.sets import Finding
@@ -76,11 +79,19 @@ def better(name: str) -> str:
 
 
 def as_numbers(found: Findings) -> dict[str, Any]:
-    """figures, regions and attributes as JSON has them: value, low, high and count, of photographs `real`."""
+    """figures, regions, attributes and groups as JSON has them: value, low, high, count, `real` likewise.
+
+    groups: by kind and name, how many faces are of it and their figures; of too few faces there are none.
+    """
+    groups: dict[str, dict[str, Any]] = {}
+    for group in found.groups:
+        figures = {name: _finding(finding) for name, finding in group.figures.items()}
+        groups.setdefault(group.kind, {})[group.name] = {"faces": len(group.index_G), "figures": figures}
     return {
         "figures": {name: _finding(finding) for name, finding in found.figures.items()},
         "regions": {name: _finding(finding) for name, finding in found.regions.items()},
         "attributes": {fact: _fact(shown) for fact, shown in found.attributes.items()},
+        "groups": groups,
     }
 
 
@@ -128,6 +139,8 @@ def as_page(report: Mapping[str, Any], *, pictures: Mapping[str, str]) -> str:
             f"mean over facts, if there is one, counts those said at least {LEAST_SAID} times.",
             _table(["fact", "said", "generated", "photographs"], rows),
         ]
+    if report["groups"]:
+        parts += _of_groups(report)
     for file, text in pictures.items():
         parts += [f"## {text}", f"![{text}]({file})"]
     if report["left_out"]:
@@ -139,6 +152,50 @@ def as_page(report: Mapping[str, Any], *, pictures: Mapping[str, str]) -> str:
     for name in ("versions", "hardware", "weights"):
         parts += [f"## {name.capitalize()}", _table(["", ""], [[k, str(v)] for k, v in report[name].items()])]
     return "\n\n".join(parts) + "\n"
+
+
+def _of_groups(report: Mapping[str, Any]) -> list[str]:
+    """A table for every figure that groups have: all faces, then group by group."""
+    named = {
+        f"{kind}: {_with_years(name)}": group
+        for kind, groups in report["groups"].items()
+        for name, group in groups.items()
+    }
+    parts = [
+        "## By group",
+        "A face is of its photograph's group, whatever the generated one looks like. Gender presentation and "
+        "age are what the set stores of a face, or else what its caption states; ages overlap as words do. "
+        "Skin tones are classes of the individual typology angle (Chardon et al. 1991), the median of "
+        "atan2(L* - 50, b*) over the photograph's skin. Light, exposure and white balance move it as much as "
+        "skin does, so it is a rough measure; grey pictures have none. Masks say nothing of the tone and "
+        "captions hardly anything, so generated faces need not have their group's.",
+        "Distances are those of a group's faces to its own photographs. Facts and regions differ from group "
+        "to group, so compare each with what its photographs get.",
+    ]
+    for figure in dict.fromkeys(name for group in named.values() for name in group["figures"]):
+        of_groups = {name: group["figures"].get(figure) for name, group in named.items()}
+        rows = [
+            [name, _shown(values), _shown(values.get("real")), str(values["count"])]
+            for name, values in {"all": report["figures"].get(figure), **of_groups}.items()
+            if values
+        ]
+        parts += [
+            f"### `{figure}` {ARROWS[better(figure)]}",
+            _table(["group", "generated", "photographs", "count"], rows),
+        ]
+    if few := [f"{name} ({group['faces']})" for name, group in named.items() if group["faces"] < LEAST_FACES]:
+        parts.append(f"Of fewer than {LEAST_FACES} faces, too few for figures: {', '.join(few)}.")
+    return parts
+
+
+def _with_years(name: str) -> str:
+    """The group's name, with its years if it is one of age."""
+    if name not in AGE_GROUPS:
+        return name
+    least, end = AGE_GROUPS[name]
+    if math.isinf(end):
+        return f"{name}, from {least} years"
+    return f"{name}, {least} to {end - 1} years" if least else f"{name}, under {end} years"
 
 
 def _sizes(report: Mapping[str, Any]) -> str:
