@@ -99,7 +99,7 @@ def _train(settings: Recipe, out: Path, stop: Stop, processes: Processes, tracke
     if settings.data.resident:
         cache = cache.to(processes.device)
     torch.manual_seed(settings.seed)
-    # Its backward pass gave gradients that are no numbers, on an H200 with PyTorch 2.11 (docs/log.md, row 47).
+    # Its backward gave gradients that are no numbers on an H200 with PyTorch 2.11 (docs/log.md, row 47).
     torch.backends.cuda.enable_cudnn_sdp(False)
     task = build_task(settings, cache, processes)
     identity = settings.identity() | {"data": cache.fingerprint}
