@@ -145,7 +145,8 @@ def generator_pipeline(model: GeneratorModel, recipe: GeneratorRecipe) -> FaceMo
     """A pipeline around the model, with the settings for sampling that go with its training."""
     manifest = json.loads((Path(recipe.data.cache) / MANIFEST).read_text(encoding="utf-8"))
     vae = read_autoencoder(autoencoder_of(recipe))
-    vae.register_to_config(_name_or_path="")  # where it lay on this machine is nobody's business
+    for part in (vae, model.transformer, model.mogle):
+        part.register_to_config(_name_or_path="")  # where it lay on this machine is nobody's business
     assert model.text_encoder_2 is not None
     vae.eval().to(model.transformer.device)  # pyright: ignore[reportArgumentType]
     return FaceMoGLEPipeline(
