@@ -112,10 +112,10 @@ class AutoencoderObjective:
     """Weights of the terms (L1 has 1) and noise on decoded latents.
 
     perceptual: with perceptual_weights, SqueezeNet v1.0 as .safetensors, "" for none. coarse: latents at half
-    their size give the picture at half its size, which is to make them easier to generate (Skorokhodov et al.
-    2025, arXiv:2502.14831). regions: the embedded parser finds the same regions, of whole faces alone. latent:
-    a pull to unit scale. crop: pixels of a side, divisible by 16. plane_share: of a batch, crops of mask planes
-    in place of photographs.
+    their size give the picture at half its size, which is to make them easier to generate (Skorokhodov et
+    al. 2025, arXiv:2502.14831). regions: the embedded parser finds the same regions, of whole faces alone.
+    latent: a pull to unit scale. crop: pixels of a side, divisible by 16. plane_share: of a batch, crops of
+    mask planes in place of photographs.
     """
 
     perceptual: float = 0.1
