@@ -21,6 +21,7 @@ from facemogle.apps.masks import app as mask_app
 from facemogle.apps.parse import parse
 from facemogle.apps.prompts import prompts
 from facemogle.apps.reproduce import mini
+from facemogle.apps.studio.command import studio
 from facemogle.apps.train import app as train_app
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -79,6 +80,7 @@ app.command(cls=ManyValues)(generate)
 app.command()(demo)
 app.command()(parse)
 app.command()(export)
+app.command()(studio)
 app.command()(evaluate)
 app.command()(ablate)
 reproduce_app = typer.Typer(help="Make what ships anew.", no_args_is_help=True, rich_markup_mode=None)
