@@ -18,10 +18,10 @@ from facemogle.apps.studio.studio import Studio
 
 
 @pytest.fixture
-def studio(tiny_mini, tmp_path) -> Iterator[Studio]:
+def studio(tiny_pipe, tmp_path) -> Iterator[Studio]:
     """Four pictures may wait, four are made at once."""
     store = ResultStore(tmp_path / "results", limit=10**8)
-    yield Studio(store, model=str(tiny_mini), device="cpu", capacity=4, batch=4)
+    yield Studio(store, tiny_pipe, model="tiny", fingerprint="0" * 16, device="cpu", capacity=4, batch=4)
     store.close()
 
 

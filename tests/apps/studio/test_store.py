@@ -47,9 +47,13 @@ def test_what_a_killed_studio_left_is_cleared_and_nothing_else(store):
 
 
 def test_what_fails_halfway_is_not_there(store):
-    with pytest.raises(OSError, match="full"), store.writing(new_id()) as folder:
-        (folder / "picture.png").write_bytes(b"half")
-        raise OSError("the disk is full")
+    def fail() -> None:
+        with store.writing(new_id()) as folder:
+            (folder / "picture.png").write_bytes(b"half")
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
     assert store.page(limit=9) == []
     assert [path.name for path in store.folder.iterdir()] == [".lock"]
 

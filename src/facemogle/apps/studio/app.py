@@ -48,7 +48,7 @@ from facemogle.core.regions import CLASS_ORDERS, MIRRORED, PALETTE, REGION_NAMES
 PREFIX = "/api/v1"
 STATIC = Path(__file__).parent / "static"
 
-router = APIRouter(prefix=PREFIX, responses=documented(401, 403, 421))
+router = APIRouter(prefix=PREFIX, responses=documented(401, 403, 421, 422))
 
 
 def _studio(request: Request) -> Studio:
@@ -118,7 +118,7 @@ def example_mask(name: str, studio: _Studio) -> Response:
 @router.post(
     "/masks",
     response_class=Response,
-    responses=_PNG | documented(413, 415, 422),
+    responses=_PNG | documented(413, 415),
     openapi_extra=_PICTURE_BODY,
 )
 def read_mask(body: _PictureBody, order: Annotated[str, Query(max_length=100)] = "CelebAMask-HQ") -> Response:
@@ -130,7 +130,7 @@ def read_mask(body: _PictureBody, order: Annotated[str, Query(max_length=100)] =
     return Response(png(mask_of_bytes(body, order=order).to_pil()), media_type="image/png")
 
 
-@router.post("/parse", responses=documented(413, 415, 422, 501, 503), openapi_extra=_PICTURE_BODY)
+@router.post("/parse", responses=documented(413, 415, 501, 503), openapi_extra=_PICTURE_BODY)
 def parse(body: _PictureBody, studio: _Studio, align: bool = False) -> Parsed:
     """The mask of a photograph of one upright face; `align` looks for the largest face and cuts it out."""
     photo, mask = studio.parse(photo_of_bytes(body), align=align)
@@ -142,7 +142,7 @@ def parse(body: _PictureBody, studio: _Studio, align: bool = False) -> Parsed:
     )
 
 
-@router.post("/generate", status_code=202, responses=documented(413, 422, 503))
+@router.post("/generate", status_code=202, responses=documented(400, 413, 503))
 def generate(request: Annotated[GenerateRequest, Body()], studio: _Studio) -> Jobs:
     """Queue faces to be made, a job each."""
     mask = None if request.mask is None else mask_of_base64(request.mask)
@@ -155,13 +155,13 @@ def jobs(studio: _Studio) -> Jobs:
     return _statuses(studio.queue.jobs())
 
 
-@router.get("/jobs/{id}", responses=documented(404, 422))
+@router.get("/jobs/{id}", responses=documented(404))
 def job(id: ResultId, studio: _Studio) -> JobStatus:
     """How a job stands."""
     return _status(_found(studio.queue.get(id), id))
 
 
-@router.delete("/jobs/{id}", responses=documented(404, 422))
+@router.delete("/jobs/{id}", responses=documented(404))
 def cancel(id: ResultId, studio: _Studio) -> JobStatus:
     """Cancel a job: at once if it is queued, within a step if it runs. One that has ended stays as it is."""
     return _status(_found(studio.queue.cancel(id), id))
@@ -170,7 +170,7 @@ def cancel(id: ResultId, studio: _Studio) -> JobStatus:
 @router.get(
     "/jobs/{id}/preview",
     response_class=Response,
-    responses={200: {"description": "A picture.", "content": binary("image/jpeg")}} | documented(404, 422),
+    responses={200: {"description": "A picture.", "content": binary("image/jpeg")}} | documented(404),
 )
 def preview(id: ResultId, studio: _Studio) -> Response:
     """What a running job's picture is about to become, if it was asked for (`preview_every`)."""
@@ -190,7 +190,7 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
 _LastEventId = Annotated[str | None, Header(max_length=100)]
 
 
-@router.get("/jobs/{id}/events", response_class=StreamingResponse, responses=_EVENTS | documented(404, 422))
+@router.get("/jobs/{id}/events", response_class=StreamingResponse, responses=_EVENTS | documented(404))
 async def job_events(
     id: ResultId, request: Request, studio: _Studio, last_event_id: _LastEventId = None
 ) -> StreamingResponse:
@@ -205,7 +205,7 @@ async def events(request: Request, studio: _Studio, last_event_id: _LastEventId 
     return _stream(request, studio, last_event_id, None)
 
 
-@router.get("/results", responses=documented(422))
+@router.get("/results")
 def results(
     studio: _Studio, limit: Annotated[int, Query(ge=1, le=200)] = 50, before: ResultId | None = None
 ) -> Results:
@@ -215,7 +215,7 @@ def results(
     return Results(results=found, next=names[limit - 1] if len(names) > limit else None)
 
 
-@router.get("/results/{id}", responses=documented(404, 422))
+@router.get("/results/{id}", responses=documented(404))
 def result(id: ResultId, studio: _Studio) -> Result:
     """The request that made a picture, with nothing left to a default."""
     found = _result(studio, id)
@@ -224,7 +224,7 @@ def result(id: ResultId, studio: _Studio) -> Result:
     return found
 
 
-@router.delete("/results/{id}", status_code=204, responses=documented(404, 422))
+@router.delete("/results/{id}", status_code=204, responses=documented(404))
 def remove_result(id: ResultId, studio: _Studio) -> None:
     """Remove a picture and all that belongs to it from the disk."""
     if not studio.store.remove(id):
@@ -245,7 +245,7 @@ def _add_result_file(file: str, doc: str) -> None:
         name=f"result_{file.removesuffix('.png')}",
         description=doc,
         response_class=Response,
-        responses=_PNG | documented(404, 422),
+        responses=_PNG | documented(404),
     )
 
 
@@ -281,21 +281,28 @@ def create_app(studio: Studio, *, token: str | None = None, local: bool = True) 
     app.state.run = secrets.token_hex(4)
     tell_problems(app)
     app.include_router(router)
-    _describe_problems(app)
+    _document_problems(app)
     if (STATIC / "index.html").is_file():
         app.mount("/", StaticFiles(directory=STATIC, html=True))
     app.add_middleware(Guard, access=app.state.access, local=local, max_body=MAX_BODY)
     return app
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """Put the schema of problems into the document, where FastAPI has its own form of errors."""
-    document = app.openapi()
-    schemas = document["components"]["schemas"]
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas |= problem.pop("$defs") | {"Problem": problem}
-    for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
+def _document_problems(app: FastAPI) -> None:
+    """Have the OpenAPI document hold the schema of problems in place of FastAPI's own form of errors."""
+    original = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = original()
+        schemas = document["components"]["schemas"]
+        if "Problem" not in schemas:
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= problem.pop("$defs") | {"Problem": problem}
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+        return document
+
+    app.openapi = openapi
 
 
 def _stream(

@@ -46,6 +46,9 @@ def studio(
             f"a good one is --token {secrets.token_urlsafe(24)}"
         )
 
+    from facemogle.apps.model import fingerprint, load_pipeline
+
+    mark = fingerprint(model)
     import uvicorn
 
     from facemogle.apps.studio.app import PREFIX, create_app
@@ -55,7 +58,15 @@ def studio(
     with _listening(host, port) as listener:
         store = ResultStore(results, limit=limit)
         try:
-            made = Studio(store, model=model, device=device, capacity=queue, batch=batch or 8)
+            made = Studio(
+                store,
+                load_pipeline(model, device),
+                model=model,
+                fingerprint=mark,
+                device=device,
+                capacity=queue,
+                batch=batch or 8,
+            )
             address = _address(host, listener.getsockname()[1])
             typer.echo(f"the studio is at {address}/, its API at {address}{PREFIX}/openapi.json")
             typer.echo(f"results are kept in {results.resolve()}")

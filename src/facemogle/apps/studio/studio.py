@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from facemogle.apps.demo import read_examples
-from facemogle.apps.model import fingerprint, load_pipeline
+from facemogle.apps.model import MINI
 from facemogle.apps.parse import load_parser
 from facemogle.apps.studio.pictures import Painter, Picture, Settings
 from facemogle.apps.studio.problems import ProblemError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from facemogle.apps.studio.queue import Job
     from facemogle.apps.studio.schemas import GenerateRequest
     from facemogle.apps.studio.store import ResultStore
+    from facemogle.pipeline import FaceMoGLEPipeline
 
 MAX_PARSES = 4
 """Photographs that may wait for the parser; each is held in memory."""
@@ -80,14 +81,25 @@ class ParserPlace:
 
 
 class Studio:
-    """All that answers requests. Raises ValueError for a model that is not there or damaged."""
+    """All that answers requests: one pipeline, loaded and on its device, for everybody.
+
+    model, fingerprint: where the pipeline is from, see `Record`. device: where the parser runs.
+    capacity, batch: see `JobQueue`.
+    """
 
     def __init__(
-        self, store: ResultStore, *, model: str, device: str | None = None, capacity: int = 32, batch: int = 8
+        self,
+        store: ResultStore,
+        pipe: FaceMoGLEPipeline,
+        *,
+        model: str,
+        fingerprint: str,
+        device: str | None = None,
+        capacity: int = 32,
+        batch: int = 8,
     ):
         self.store, self.parse = store, ParserPlace(device)
-        mark = fingerprint(model)
-        self.painter = Painter(load_pipeline(model, device), store, model=model, fingerprint=mark)
+        self.painter = Painter(pipe, store, model=model, fingerprint=fingerprint)
         self.queue = JobQueue(self.painter, capacity=capacity, batch=batch)
         self.examples_folder = Path(str(files("facemogle") / "assets" / "examples"))
         self.examples = read_examples(self.examples_folder)
@@ -97,7 +109,7 @@ class Studio:
         """What pictures are made with."""
         config, gates = self.painter.pipe.config, isinstance(self.painter.pipe.mogle, MoGLE)
         return Model(
-            name="mini" if self.painter.model == "mini" else Path(self.painter.model).name,
+            name=MINI if self.painter.model == MINI else Path(self.painter.model).name,
             fingerprint=self.painter.fingerprint,
             size=config["default_size"],
             steps=config["default_steps"],
