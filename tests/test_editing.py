@@ -1,5 +1,6 @@
 """Editing, with the tiny mini pipeline: what is drawn anew, and that nothing else is."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class TestArea:
         mask, area = edited_area(face(size=32), face(hat=True), ["hat"])
         assert mask == face(hat=True)
         assert area.sum() == 16 * 32
-        with pytest.raises(ValueError, match="64 x 64 and 32 x 32.*name the regions"):
+        with pytest.raises(ValueError, match=r"64 x 64 and 32 x 32.*name the regions"):
             edited_area(face(size=32), face(hat=True))
 
     @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ class TestEdit:
 
     def test_area_grows_with_the_border(self, tiny_pipe):
         areas = [differing(edited(tiny_pipe, border=border)) for border in (0, 4, 12)]
-        for small, large in zip(areas, areas[1:], strict=False):
+        for small, large in pairwise(areas):
             assert small.sum() < large.sum()
         assert not areas[0][16:].any()
 

@@ -1,6 +1,7 @@
-"""Editing a picture: some of its regions drawn anew by another mask or other words, all else kept to the byte.
+"""Editing a picture: some of its regions drawn anew by another mask or other words, all else kept.
 
-Source: blended latent diffusion (Avrahami et al. 2023, arXiv:2206.02779), on the straight path of rectified flow.
+Source: blended latent diffusion (Avrahami et al. 2023, arXiv:2206.02779), here on the straight path of
+rectified flow.
 Shapes: B batch, N tokens, C channels, H height, W width.
 """
 
@@ -170,7 +171,7 @@ def edited_area(
 
 
 def soft_border(area_HW: np.ndarray, border: int) -> np.ndarray:
-    """Weights in [0, 1]: 1 in the area, falling evenly to 0 over `border` pixels around it, corners square."""
+    """Weights in [0, 1]: 1 in the area, falling evenly to 0 over `border` pixels around it."""
     if border < 0:
         raise ValueError(f"border is {border}, must be 0 or more pixels")
     reached = torch.from_numpy(area_HW)[None].float()
