@@ -51,7 +51,7 @@ def edit(
     regions: Sequence[str] | None = None,
     seed: int | Sequence[int] | None = None,
     depth: float = 1.0,
-    border: int = 8,
+    border: int | None = None,
     height: int | None = None,
     width: int | None = None,
     callback_on_step_end: StepCallback | None = None,
@@ -64,7 +64,7 @@ def edit(
     old_mask, mask, regions: what is there, what is wanted (None: the same), and where, see `edited_area`.
     seed: of the noise; that of a picture which the model made keeps the edit nearest to it.
     depth: in (0, 1], the noise to start from: 1 forgets what was there, little of it keeps most.
-    border: pixels of the picture around the regions over which new fades into old.
+    border: pixels of the picture around the regions over which new fades into old; None: width / 16.
     height, width: at which the model draws; the edited regions are resized to the picture's own size.
     request: all else that the pipeline takes (`num_inference_steps`, `guidance_scale`, `mask_strength`, ...).
 
@@ -90,7 +90,10 @@ def edit(
             )
     masks, areas = zip(*map(edited_area, old_maps, new_maps, repeat(regions)), strict=True)
     weights = [
-        soft_border(_resized(area_HW, height=photo.height, width=photo.width), border)
+        soft_border(
+            _resized(area_HW, height=photo.height, width=photo.width),
+            default_border(photo.width) if border is None else border,
+        )
         for area_HW, photo in zip(areas, photos, strict=True)
     ]
 
@@ -168,6 +171,11 @@ def edited_area(
     if not area_HW.any():
         raise ValueError(nothing)
     return LabelMap(np.where(area_HW, after, before)), area_HW
+
+
+def default_border(width: int) -> int:
+    """Pixels over which new fades into old in a picture of that width."""
+    return width // 16
 
 
 def soft_border(area_HW: np.ndarray, border: int) -> np.ndarray:
