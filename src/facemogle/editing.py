@@ -136,7 +136,8 @@ def edit(
     )
     assert isinstance(made.images, list)
     pictures = [_blended(*each) for each in zip(photos, made.images, weights, strict=True)]
-    rest = {field.name: getattr(made, field.name) for field in fields(made)} | {"images": pictures}
+    rest: dict[str, Any] = {field.name: getattr(made, field.name) for field in fields(made)}
+    rest["images"] = pictures
     return EditOutput(**rest, masks=list(masks), weights=weights)
 
 
