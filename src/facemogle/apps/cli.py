@@ -13,6 +13,7 @@ from facemogle import __version__
 from facemogle.apps.ablate.run import ablate
 from facemogle.apps.data import app as data_app
 from facemogle.apps.demo import demo
+from facemogle.apps.edit import edit
 from facemogle.apps.evaluate import evaluate
 from facemogle.apps.export import export
 from facemogle.apps.generate import ManyValues, generate
@@ -77,6 +78,7 @@ app = typer.Typer(
 )
 inspect_app = typer.Typer(help="Look inside the model.", no_args_is_help=True, rich_markup_mode=None)
 app.command(cls=ManyValues)(generate)
+app.command(cls=ManyValues)(edit)
 app.command()(demo)
 app.command()(parse)
 app.command()(export)
