@@ -43,12 +43,10 @@ def ended() -> Callable[..., dict[str, Any]]:
 
     def wait(client: TestClient, name: str) -> dict[str, Any]:
         stop = time.monotonic() + 60
-        while time.monotonic() < stop:
-            status = client.get(f"jobs/{name}").json()
-            if status["state"] not in ("queued", "running"):
-                return status
+        while (status := client.get(f"jobs/{name}").json())["state"] in ("queued", "running"):
+            assert time.monotonic() < stop, f"job {name} does not end: {status}"
             time.sleep(0.02)
-        raise TimeoutError(f"job {name} has not ended: {status}")
+        return status
 
     return wait
 

@@ -18,6 +18,7 @@ from facemogle.apps.studio.guard import COOKIE, SESSION_SECONDS, Access, Guard
 from facemogle.apps.studio.problems import Problem, ProblemError, documented, tell_problems
 from facemogle.apps.studio.queue import Job
 from facemogle.apps.studio.schemas import (
+    EditRequest,
     Example,
     Examples,
     GenerateRequest,
@@ -38,7 +39,6 @@ from facemogle.apps.studio.uploads import (
     IMAGE_TYPES,
     MAX_BODY,
     check_image_type,
-    mask_of_base64,
     mask_of_bytes,
     photo_of_bytes,
     png,
@@ -145,8 +145,13 @@ def parse(body: _PictureBody, studio: _Studio, align: bool = False) -> Parsed:
 @router.post("/generate", status_code=202, responses=documented(400, 413, 503))
 def generate(request: Annotated[GenerateRequest, Body()], studio: _Studio) -> Jobs:
     """Queue faces to be made, a job each."""
-    mask = None if request.mask is None else mask_of_base64(request.mask)
-    return _statuses(studio.submit(request, mask))
+    return _statuses(studio.generate(request))
+
+
+@router.post("/edit", status_code=202, responses=documented(400, 404, 413, 503))
+def edit(request: Annotated[EditRequest, Body()], studio: _Studio) -> Jobs:
+    """Queue edits of a picture, a job each: regions drawn anew, every other pixel kept as it is."""
+    return _statuses(studio.edit(request))
 
 
 @router.get("/jobs")
@@ -211,14 +216,14 @@ def results(
 ) -> Results:
     """Finished pictures, newest first; `before` is the `next` of the page before."""
     names = studio.store.page(limit=limit + 1, before=before)
-    found = [result for name in names[:limit] if (result := _result(studio, name)) is not None]
+    found = [result for name in names[:limit] if (result := studio.result(name)) is not None]
     return Results(results=found, next=names[limit - 1] if len(names) > limit else None)
 
 
 @router.get("/results/{id}", responses=documented(404))
 def result(id: ResultId, studio: _Studio) -> Result:
     """The request that made a picture, with nothing left to a default."""
-    found = _result(studio, id)
+    found = studio.result(id)
     if found is None:
         raise ProblemError(404, f"there is no result {id}", field="id")
     return found
@@ -329,11 +334,6 @@ def _found(job: Job | None, id: str) -> Job:
             404, f"there is no job {id}; results of earlier ones are under /results", field="id"
         )
     return job
-
-
-def _result(studio: Studio, name: str) -> Result | None:
-    text = studio.store.read(name, "request.json")
-    return None if text is None else Result.model_validate_json(text)
 
 
 def _statuses(jobs: list[Job]) -> Jobs:

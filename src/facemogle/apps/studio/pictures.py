@@ -6,18 +6,20 @@ Shapes: B batch, S steps, R planes, N tokens, C channels.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from PIL import Image
 
+from facemogle import editing
 from facemogle.apps.jobs import unread_words
-from facemogle.apps.record import Record, save_picture
-from facemogle.apps.studio.schemas import Gates, Result
+from facemogle.apps.record import Edit, Record, save_picture
+from facemogle.apps.studio.schemas import Edited, Gates, Result
 from facemogle.apps.studio.store import ResultStore
 from facemogle.core.latents import PATCH, unpack
 from facemogle.core.regions import REGION_NAMES
@@ -30,6 +32,25 @@ if TYPE_CHECKING:
 
 PLANES = ("mask", *REGION_NAMES)
 """What the columns of a picture of gates are: the whole mask, then every region."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditSettings:
+    """How a picture is edited, see `editing.edit`."""
+
+    regions: tuple[str, ...] | None
+    depth: float
+    border: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """What is edited: the picture, its mask, and which result it is, if it is one; sha256 of its file."""
+
+    photo: Image.Image
+    mask: LabelMap
+    result: str | None
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +70,19 @@ class Settings:
     mask_window: tuple[float, float] | None
     gates: bool
     masked: bool
+    edit: EditSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One picture to make; preview_every: steps between previews, 0 for none."""
+    """One picture to make; preview_every: steps between previews, 0 for none. original: of an edit."""
 
     prompt: str | None
     mask: LabelMap | None
     seed: int
     settings: Settings
     preview_every: int = 0
+    original: Original | None = None
 
 
 class Painter:
@@ -75,9 +98,10 @@ class Painter:
         settings = pictures[0].settings
         before_BNC: torch.Tensor | None = None
 
-        def after_step(_: Any, index: int, __: Any, kept: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        def after_step(pipe: Any, _: int, __: Any, kept: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             nonlocal before_BNC
-            step, x_BNC = index + 1, kept["latents"]
+            # An edit may leave out the first steps.
+            step, x_BNC = min(pipe.scheduler.step_index, settings.steps), kept["latents"]
             rows = [
                 row
                 for row, picture in enumerate(pictures)
@@ -92,7 +116,7 @@ class Painter:
             return {}
 
         try:
-            output = self.pipe(
+            output = self._draw(pictures)(
                 [picture.prompt or "" for picture in pictures],
                 mask=[picture.mask for picture in pictures],
                 seed=[picture.seed for picture in pictures],
@@ -114,6 +138,22 @@ class Painter:
             if not job.state.final:  # cancelled ones were made along with the others
                 progress.done(job, self._keep(job.id, picture, output, place, len(jobs)))
 
+    def _draw(self, pictures: Sequence[Picture]) -> Callable[..., FaceMoGLEOutput]:
+        """The pipeline, or for edits what is called as it is."""
+        originals = [picture.original for picture in pictures if picture.original is not None]
+        edit = pictures[0].settings.edit
+        if edit is None:
+            return self.pipe
+        return partial(
+            editing.edit,
+            self.pipe,
+            [original.photo for original in originals],
+            old_mask=[original.mask for original in originals],
+            regions=edit.regions,
+            depth=edit.depth,
+            border=edit.border,
+        )
+
     def _keep(
         self, name: str, picture: Picture, output: FaceMoGLEOutput, place: int, batch: int
     ) -> list[str]:
@@ -132,7 +172,8 @@ class Painter:
             "region_strength": dict(settings.region_strength),
             "mask_window": settings.mask_window,
         }
-        record = Record(mask=picture.mask, mask_name=None, batch=batch, place=place, **shared)
+        edit, edited = _edit_of(picture)
+        record = Record(mask=picture.mask, mask_name=None, batch=batch, place=place, edit=edit, **shared)
         gates = None
         with self._store.writing(name) as folder:
             assert isinstance(output.images, list)
@@ -141,8 +182,13 @@ class Painter:
                 picture.mask.save(folder / "mask.png")
             if output.gates is not None:
                 gates = self._save_gates(output.gates[place], settings, folder / "gates.png")
-            rest = {"mask": picture.mask is not None, "gates": gates, "warnings": warnings}
-            about = {"id": name, "created": datetime.now(UTC), "version": record.version}
+            rest = {"mask": picture.mask is not None, "gates": gates, "edit": edited}
+            about = {
+                "id": name,
+                "warnings": warnings,
+                "created": datetime.now(UTC),
+                "version": record.version,
+            }
             result = Result.model_validate(about | shared | rest)
             (folder / "request.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
         return warnings
@@ -168,6 +214,19 @@ class Painter:
     def _grid(self, settings: Settings) -> tuple[int, int]:
         patch = downscale(self.pipe.vae) * PATCH
         return settings.height // patch, settings.width // patch
+
+
+def _edit_of(picture: Picture) -> tuple[Edit | None, Edited | None]:
+    """What the picture's own record and the studio's say of an edit."""
+    edit, original = picture.settings.edit, picture.original
+    if edit is None or original is None:
+        return None, None
+    how = {"regions": edit.regions, "depth": edit.depth, "border": edit.border}
+    source = original.result or "upload"
+    return (
+        Edit(source=source, sha256=original.sha256, old_mask=original.mask, **how),
+        Edited.model_validate({"source": original.result} | how),
+    )
 
 
 def _jpeg(pixels: np.ndarray) -> bytes:

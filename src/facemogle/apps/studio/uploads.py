@@ -16,8 +16,8 @@ from facemogle.core.photo import read_photo
 MAX_BODY = 24 << 20
 """Bytes of a request's body."""
 
-MAX_MASK_PIXELS = 2048 * 2048
-"""Of a mask: those of a full queue lie in memory."""
+MAX_PIXELS = 2048 * 2048
+"""Of masks and pictures in requests: those of a full queue lie in memory."""
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "application/octet-stream")
 """What bodies may call themselves; it is not believed, but browsers send none of it for foreign pages."""
@@ -33,23 +33,27 @@ def check_image_type(content_type: str | None) -> None:
         )
 
 
-def mask_of_base64(text: str, *, field: str = "mask") -> LabelMap:
-    """The mask in a request's field. Problem 422 for what is no mask."""
+def bytes_of_base64(text: str, *, field: str) -> bytes:
+    """The bytes in a request's field. Problem 422 for what is no base64."""
     try:
-        data = base64.b64decode(text.encode(), validate=True)
+        return base64.b64decode(text.encode(), validate=True)
     except binascii.Error:
         raise ProblemError(422, f"{field} is not base64", field=field) from None
-    return mask_of_bytes(data, field=field)
+
+
+def mask_of_base64(text: str, *, field: str = "mask") -> LabelMap:
+    """The mask in a request's field. Problem 422 for what is no mask."""
+    return mask_of_bytes(bytes_of_base64(text, field=field), field=field)
 
 
 def mask_of_bytes(data: bytes, *, order: str = "CelebAMask-HQ", field: str = "body") -> LabelMap:
     """A mask file, of any kind that LabelMap reads. Problem 422 for what is no mask, or too large."""
     if data.startswith(_PNG) and len(data) >= 24:
         width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-        if width * height > MAX_MASK_PIXELS:
+        if width * height > MAX_PIXELS:
             raise ProblemError(
                 422,
-                f"{field}: a mask of {width} x {height} has more than {MAX_MASK_PIXELS} pixels",
+                f"{field}: a mask of {width} x {height} has more than {MAX_PIXELS} pixels",
                 field=field,
             )
     try:
@@ -60,12 +64,12 @@ def mask_of_bytes(data: bytes, *, order: str = "CelebAMask-HQ", field: str = "bo
     return label_map
 
 
-def photo_of_bytes(data: bytes) -> Image.Image:
+def photo_of_bytes(data: bytes, *, field: str = "body") -> Image.Image:
     """A photograph, upright. Problem 422 for what is none, damaged or too large."""
     try:
-        return read_photo(data, source="body")
+        return read_photo(data, source=field)
     except ValueError as error:
-        raise ProblemError(422, str(error), field="body") from None
+        raise ProblemError(422, str(error), field=field) from None
 
 
 def png(image: Image.Image) -> bytes:
