@@ -46,9 +46,10 @@ def studio(
             f"a good one is --token {secrets.token_urlsafe(24)}"
         )
 
-    from facemogle.apps.model import fingerprint, load_pipeline
+    from facemogle.apps.model import fingerprint, load_pipeline, quiet_libraries
 
     mark = fingerprint(model)
+    quiet_libraries()  # importing what follows warns, too
     import uvicorn
 
     from facemogle.apps.studio.app import PREFIX, create_app

@@ -218,7 +218,7 @@ class Studio:
     def _queued(
         self, request: GenerateRequest | EditRequest, picture: Picture, first: int | None = None
     ) -> list[Job]:
-        """Queue a picture with seeds that count up from the asked one, or else `first`, or else a drawn one."""
+        """Queue a picture with seeds that count up from the asked one, else `first`, else a drawn one."""
         if request.seed is not None:
             first = request.seed
         elif first is None:
