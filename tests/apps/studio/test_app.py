@@ -117,6 +117,16 @@ def test_a_restart_keeps_results(client, studio, tiny_pipe, ended):
     store.close()
 
 
+def test_a_result_that_was_damaged_by_hand_is_left_out(client, studio, ended):
+    names = generate(client, seed=1, count=2)
+    for name in names:
+        ended(client, name)
+    (studio.store.folder / names[1] / "request.json").write_text("{}")
+    assert [result["id"] for result in client.get("results").json()["results"]] == [names[0]]
+    problem(client.get(f"results/{names[1]}"), 404, "id")
+    pixels(client, names[1])
+
+
 def test_gates_are_kept_when_asked_for(client, studio, mask, label_map, ended):
     (name,) = generate(client, mask=mask, seed=2, gates=True)
     assert ended(client, name)["state"] == "done"

@@ -128,7 +128,12 @@ def test_cancelling_one_of_a_batch_leaves_the_others(queue, maker):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"), [(ValueError("no memory"), "no memory"), (KeyError("x"), "a defect of the studio")]
+    ("error", "told"),
+    [
+        (ValueError("no memory"), "no memory"),
+        (OSError(28, "No space left on device", "/our/folder"), "No space left on device"),
+        (KeyError("x"), "a defect of the studio"),
+    ],
 )
 def test_errors_end_their_batch_alone(error, told):
     failing = [True, False]
@@ -147,6 +152,7 @@ def test_errors_end_their_batch_alone(error, told):
     failed = queue.get(first.id)
     assert failed is not None
     assert told in (failed.error or "")
+    assert "/our/folder" not in (failed.error or "")
     queue.close()
 
 
@@ -173,6 +179,7 @@ def test_a_stream_goes_on_where_it_was_left(queue, maker):
         later = await read(number, 2)
         assert all(changed > number for changed, _ in later)
         assert [step for _, step in later] == sorted(step for _, step in later)
+        assert not queue._followers
 
     asyncio.run(asyncio.wait_for(both(), 20))
 

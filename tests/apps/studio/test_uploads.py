@@ -101,8 +101,13 @@ def test_a_mask_that_would_lie_in_memory_too_long(idle):
     assert "3000 x 3000 has more than" in refusal(idle.post("generate", json=body))
 
 
+def test_a_picture_to_edit_that_would_lie_in_memory_too_long(idle):
+    body = {"image": base64.b64encode(bomb(3000, 3000, color_type=2)).decode(), "regions": ["hair"]}
+    assert "has 9000000 pixels" in refusal(idle.post("edit", json=body))
+
+
 def test_truncated_and_damaged_files_never_are_defects(idle, photo, label_map, monkeypatch):
-    monkeypatch.setattr(type(idle.app.state.studio.parse), "__call__", _not_parsed)
+    monkeypatch.setattr(type(idle.app.state.studio.parse), "_parser", staticmethod(_not_parsed))
     rng = np.random.default_rng(0)
     whole = {"masks": png(label_map.to_pil()), "parse": photo}
     other = io.BytesIO()
@@ -116,8 +121,8 @@ def test_truncated_and_damaged_files_never_are_defects(idle, photo, label_map, m
             assert answer.status_code in (200, 422), (route, answer.text)
 
 
-def _not_parsed(self, photo, *, align):
-    return photo, LabelMap(np.zeros((photo.height, photo.width), np.uint8))
+def _not_parsed(photo):
+    return [LabelMap(np.zeros((photo.height, photo.width), np.uint8))]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", "", "image/svg+xml"])

@@ -40,7 +40,6 @@ from facemogle.apps.studio.uploads import (
     MAX_BODY,
     check_image_type,
     mask_of_bytes,
-    photo_of_bytes,
     png,
 )
 from facemogle.core.regions import CLASS_ORDERS, MIRRORED, PALETTE, REGION_NAMES, class_order
@@ -133,7 +132,7 @@ def read_mask(body: _PictureBody, order: Annotated[str, Query(max_length=100)] =
 @router.post("/parse", responses=documented(413, 415, 501, 503), openapi_extra=_PICTURE_BODY)
 def parse(body: _PictureBody, studio: _Studio, align: bool = False) -> Parsed:
     """The mask of a photograph of one upright face; `align` looks for the largest face and cuts it out."""
-    photo, mask = studio.parse(photo_of_bytes(body), align=align)
+    photo, mask = studio.parse(body, field="body", align=align)
     return Parsed(
         width=photo.width,
         height=photo.height,
@@ -282,8 +281,7 @@ def create_app(studio: Studio, *, token: str | None = None, local: bool = True) 
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.studio, app.state.access = studio, Access(token)
-    # Event ids of another run mean nothing in this one.
-    app.state.run = secrets.token_hex(4)
+    app.state.run = secrets.token_hex(4)  # event ids of another run mean nothing in this one
     tell_problems(app)
     app.include_router(router)
     _document_problems(app)
@@ -313,8 +311,9 @@ def _document_problems(app: FastAPI) -> None:
 def _stream(
     request: Request, studio: Studio, last_event_id: str | None, name: str | None
 ) -> StreamingResponse:
-    run, _, number = (last_event_id or "").partition("-")
-    known = int(number) if run == request.app.state.run and number.isdecimal() else None
+    run: str = request.app.state.run
+    known_run, _, number = (last_event_id or "").partition("-")
+    known = int(number) if known_run == run and number.isdecimal() else None
 
     async def lines() -> AsyncIterator[str]:
         yield "retry: 1000\n\n"
@@ -322,8 +321,7 @@ def _stream(
             if job is None:
                 yield ": still here\n\n"
             else:
-                number = f"{request.app.state.run}-{job.changed}"
-                yield f"id: {number}\nevent: job\ndata: {_status(job).model_dump_json()}\n\n"
+                yield f"id: {run}-{job.changed}\nevent: job\ndata: {_status(job).model_dump_json()}\n\n"
 
     return StreamingResponse(lines(), media_type="text/event-stream")
 

@@ -222,13 +222,16 @@ class JobQueue:
     def _work(self) -> None:
         while batch := self._next_batch():
             started = time.monotonic()
+            rest, error = State.CANCELLED, None
             try:
                 self._make(batch, Progress(self, batch))
-                rest, error = State.CANCELLED, None
             except CancelledError:
-                rest, error = State.CANCELLED, None
-            except (ValueError, OSError) as told:
+                pass
+            except ValueError as told:
                 rest, error = State.FAILED, str(told)
+            except OSError as told:  # its text would tell clients of our folders
+                logger.error("pictures could not be stored: %s", told)
+                rest, error = State.FAILED, told.strerror or "the picture could not be stored"
             except Exception:
                 logger.exception("pictures could not be made")
                 rest, error = State.FAILED, "a defect of the studio; its log says more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import threading
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
+from pydantic import ValidationError
 
 from facemogle.apps.demo import read_examples
 from facemogle.apps.model import MINI
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from facemogle.apps.studio.store import ResultStore
     from facemogle.pipeline import FaceMoGLEPipeline
 
+logger = logging.getLogger(__name__)
+
 MAX_PARSES = 4
 """Photographs that may wait for the parser; each is held in memory."""
 
@@ -54,16 +58,18 @@ class ParserPlace:
     )
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, photo: Image.Image, *, align: bool) -> tuple[Image.Image, LabelMap]:
-        """The photograph, or the largest face in it as FFHQ frames it, and its mask.
+    def __call__(self, data: bytes, *, field: str, align: bool = False) -> tuple[Image.Image, LabelMap]:
+        """The photograph of a file, or the largest face in it as FFHQ frames it, and its mask.
 
-        Problem 503 if too many wait, 422 if no face is found, 501 if what finds faces is not installed.
+        Problem 503 if too many wait, 422 if it is no photograph or no face is found, 501 if what finds faces
+        is not installed.
         """
         if not self._places.acquire(blocking=False):
             raise ProblemError(503, "too many photographs wait to be parsed", headers={"Retry-After": "2"})
         try:
-            with self._lock:
-                seen = self._aligned(photo) if align else photo
+            with self._lock:  # decoded photographs are large, too
+                photo = photo_of_bytes(data, field=field)
+                seen = self._aligned(photo, field) if align else photo
                 return seen, self._parser(seen)[0]
         finally:
             self._places.release()
@@ -78,7 +84,7 @@ class ParserPlace:
 
         return FaceAligner.mini()
 
-    def _aligned(self, photo: Image.Image) -> Image.Image:
+    def _aligned(self, photo: Image.Image, field: str) -> Image.Image:
         from facemogle.data.alignment import align_faces
 
         try:
@@ -86,7 +92,7 @@ class ParserPlace:
         except ImportError as error:
             raise ProblemError(501, f"this studio cannot look for faces: {error}", field="align") from None
         if not faces:
-            raise ProblemError(422, "no face found in the photograph", field="body")
+            raise ProblemError(422, "no face found in the photograph", field=field)
         return faces[0].image
 
 
@@ -159,10 +165,7 @@ class Studio:
                 old_mask = mask_of_bytes(self._file(result.id, "mask.png"), field="result")
         else:
             data = bytes_of_base64(request.image or "", field="image")
-            photo = photo_of_bytes(data, field="image")
-            if photo.width * photo.height > MAX_PIXELS:
-                why = f"image is {photo.width} x {photo.height}, may have {MAX_PIXELS} pixels"
-                raise ProblemError(422, why, field="image")
+            photo = photo_of_bytes(data, field="image", most=MAX_PIXELS)
             if photo.width * own["height"] != photo.height * own["width"]:
                 size = (
                     f"{photo.width} x {photo.height}, must be of the form of {own['width']} x {own['height']}"
@@ -172,7 +175,7 @@ class Studio:
         if request.old_mask is not None:
             old_mask = mask_of_base64(request.old_mask, field="old_mask")
         elif old_mask is None:
-            old_mask = self.parse(photo, align=False)[1]
+            old_mask = self.parse(data, field="image" if result is None else "result")[1]
         try:
             drawn_by, _ = edited_area(old_mask, wanted, request.regions)
         except ValueError as error:
@@ -207,7 +210,11 @@ class Studio:
     def result(self, name: str) -> Result | None:
         """The request of a finished picture, None if there is no such picture."""
         text = self.store.read(name, "request.json")
-        return None if text is None else Result.model_validate_json(text)
+        try:
+            return None if text is None else Result.model_validate_json(text)
+        except ValidationError as error:  # someone has changed it by hand
+            logger.warning("%s/%s/request.json is no request: %s", self.store.folder, name, error)
+            return None
 
     def _file(self, name: str, file: str) -> bytes:
         data = self.store.read(name, file)

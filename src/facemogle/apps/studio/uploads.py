@@ -11,7 +11,7 @@ from PIL import Image
 from facemogle.apps.record import encode_mask
 from facemogle.apps.studio.problems import ProblemError
 from facemogle.core.label_map import LabelMap
-from facemogle.core.photo import read_photo
+from facemogle.core.photo import FORMATS, read_photo
 
 MAX_BODY = 24 << 20
 """Bytes of a request's body."""
@@ -64,12 +64,23 @@ def mask_of_bytes(data: bytes, *, order: str = "CelebAMask-HQ", field: str = "bo
     return label_map
 
 
-def photo_of_bytes(data: bytes, *, field: str = "body") -> Image.Image:
-    """A photograph, upright. Problem 422 for what is none, damaged or too large."""
+def photo_of_bytes(data: bytes, *, field: str = "body", most: int | None = None) -> Image.Image:
+    """A photograph, upright, of at most that many pixels. Problem 422 for what is none, damaged or larger."""
+    if most is not None and (found := _num_pixels(data)) > most:
+        raise ProblemError(422, f"{field}: has {found} pixels, may have {most}", field=field)
     try:
         return read_photo(data, source=field)
     except ValueError as error:
         raise ProblemError(422, str(error), field=field) from None
+
+
+def _num_pixels(data: bytes) -> int:
+    """What a picture's header says; 0 for what is none, of which `read_photo` says more."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.width * image.height
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
+        return 0
 
 
 def png(image: Image.Image) -> bytes:
