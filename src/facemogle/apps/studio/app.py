@@ -35,13 +35,7 @@ from facemogle.apps.studio.schemas import (
     binary,
 )
 from facemogle.apps.studio.studio import Studio
-from facemogle.apps.studio.uploads import (
-    IMAGE_TYPES,
-    MAX_BODY,
-    check_image_type,
-    mask_of_bytes,
-    png,
-)
+from facemogle.apps.studio.uploads import IMAGE_TYPES, MAX_BODY, check_image_type, mask_of_bytes, png
 from facemogle.core.regions import CLASS_ORDERS, MIRRORED, PALETTE, REGION_NAMES, class_order
 
 PREFIX = "/api/v1"
