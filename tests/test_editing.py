@@ -148,6 +148,17 @@ class TestEdit:
         made = any_pipe("a hat", **request)
         np.testing.assert_array_equal(np.asarray(output.images[0]), np.asarray(made.images[0]))
 
+    def test_flux(self, flux_pipe):
+        request: Any = {"num_inference_steps": 2, "max_sequence_length": 16}
+        output = edited(flux_pipe, **request)
+        changed, (weight,) = differing(output), output.weights
+        assert not changed[weight == 0].any()
+        assert changed[weight == 1].mean() > 0.9
+        names = [REGION_NAMES[label] for label in face().present.nonzero()[0]]
+        anew = edited(flux_pipe, mask=None, regions=names, **request)
+        made = flux_pipe("a hat", mask=face(), seed=3, height=64, width=64, **request)
+        np.testing.assert_array_equal(np.asarray(anew.images[0]), np.asarray(made.images[0]))
+
     @pytest.mark.parametrize("any_pipe", ["euler", "heun"], indirect=True)  # UniPC would miss its history
     def test_a_start_half_way_goes_the_rest_of_the_way(self, any_pipe):
         """From a point of the model's own path, put in as what the picture is noised to."""
