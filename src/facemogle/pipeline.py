@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast, T5EncoderModel
 
-from facemogle.core.flow import resolution_mu
+from facemogle.core.flow import noised, resolution_mu
 from facemogle.core.label_map import LabelMap
 from facemogle.core.latents import PATCH, start_noise, unpack
 from facemogle.core.request import as_batch, check_request, mask_weights
@@ -156,6 +156,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         mask_reuse: int = 1,
         guidance_reuse: int = 1,
         latents: Tensor | None = None,
+        clean: Tensor | None = None,
+        depth: float = 1.0,
         max_sequence_length: int = 512,
         output_type: Literal["pil", "pt", "latent"] = "pil",
         callback_on_step_end: StepCallback | None = None,
@@ -174,6 +176,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         mask is kept; above 1 that is faster and only nearly the same picture, for models without guidance
         embeddings.
         latents: packed start noise B x N x 64 in place of the seeds'.
+        clean, depth: packed latents of pictures, B x N x 64, and the time in (0, 1] to which they are noised
+        to start from; the first of the model's times at or below it is taken. 1 is noise alone.
         callback_on_step_end: called as (pipeline, step, timestep, {"latents": ...}); may return new latents.
 
         Each image depends on its own prompt, mask and seed alone, not on the batch. ValueError names what is
@@ -210,7 +214,14 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             mask_window=mask_window,
             output_type=output_type,
         )
-        prompts, label_maps, seeds = as_batch(prompt, mask, seed, latents)
+        if not 0 < depth <= 1 or (depth < 1 and clean is None):
+            raise ValueError(
+                f"depth is {depth}, must be in (0, 1], and 1 without clean latents to start from"
+            )
+        given = {
+            name: len(value) for name, value in (("latents", latents), ("clean", clean)) if value is not None
+        }
+        prompts, label_maps, seeds = as_batch(prompt, mask, seed, **given)
         device = self._execution_device
         rows, columns = height // multiple, width // multiple
         readings = [self.read(text, max_sequence_length) for text in prompts]
@@ -223,10 +234,11 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         shape = (len(prompts), rows * columns, latent_channels(self.vae) * PATCH**2)
         if latents is None:
             latents = start_noise(seeds, channels=shape[2], rows=rows, columns=columns)
-        elif latents.shape != shape:
-            raise ValueError(f"latents are {tuple(latents.shape)}, must be {shape}")
         else:
             seeds = None  # no seed made these pictures
+        for name, value in (("latents", latents), ("clean latents", clean)):
+            if value is not None and value.shape != shape:
+                raise ValueError(f"{name} are {tuple(value.shape)}, must be {shape}")
         x_BNC = latents.to(device, torch.float32)
         weight_BN = mask_weights(label_maps, mask_strength, region_strength, height, width, multiple)
         passes = self._passes(prompts, label_maps, weight_BN, guidance, height, width, max_sequence_length)
@@ -236,6 +248,11 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         timesteps: Tensor = self.scheduler.timesteps
         # Not the timesteps, which UniPC cuts to whole thousandths; shifts round up.
         t_S = self.scheduler.sigmas[: len(timesteps)].to(device, torch.float32).clamp(max=1.0)
+        if depth < 1:
+            assert clean is not None
+            begin = self._first_step(t_S, depth)
+            timesteps, t_S = timesteps[begin:], t_S[begin:]
+            x_BNC = noised(clean.to(x_BNC), x_BNC, t_S[:1])
         reuse = {"guidance_reuse": guidance_reuse, "mask_reuse": mask_reuse}
         velocity_of = GuidedVelocity(self.transformer, self.mogle, passes, t_S, **reuse)
         with self.progress_bar(total=len(timesteps)) as progress:  # pyright: ignore[reportCallIssue]
@@ -355,6 +372,15 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             )
         # Equal steps: left to itself, Euler's scheduler spends the last one between t = 0.001 and 0.
         self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu, device=device)
+
+    def _first_step(self, t_S: Tensor, depth: float) -> int:
+        """The step whose time is the first at or below `depth`; the scheduler will begin with it."""
+        order: int = self.scheduler.order  # evaluations a step: one that has begun cannot be entered half-way
+        begin = -(-int((t_S > depth + 1e-6).sum()) // order) * order
+        if begin >= len(t_S):
+            raise ValueError(f"depth is {depth}, must be {t_S.min():.3g} or more, the last time of all steps")
+        self.scheduler.set_begin_index(begin)
+        return begin
 
     def _images(self, x_BNC: Tensor, rows: int, columns: int, output_type: str) -> list[Image.Image] | Tensor:
         if output_type == "latent":

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from facemogle import LabelMap
-from facemogle.apps.record import Record, encode_mask, save_picture
+from facemogle.apps.record import Edit, Record, encode_mask, save_picture
 
 RECORD = Record(
     model="mini",
@@ -27,12 +27,25 @@ RECORD = Record(
     batch=8,
     place=3,
 )
+EDIT = Edit(
+    source="photo.jpg",
+    sha256="0123456789abcdef" * 4,
+    old_mask=LabelMap.from_array(np.ones((8, 8), dtype=np.uint8)),
+    regions=("hair", "hat"),
+    depth=0.8,
+    border=8,
+)
 PICTURE = Image.new("RGB", (16, 16), (200, 10, 90))
 
 
 @pytest.mark.parametrize(
     "record",
-    [RECORD, replace(RECORD, prompt=None, mask=None, mask_name=None, mask_window=None, region_strength={})],
+    [
+        RECORD,
+        replace(RECORD, edit=EDIT),
+        replace(RECORD, edit=replace(EDIT, regions=None)),
+        replace(RECORD, prompt=None, mask=None, mask_name=None, mask_window=None, region_strength={}),
+    ],
 )
 def test_there_and_back(tmp_path, record):
     save_picture(PICTURE, tmp_path / "face.png", record)
@@ -66,6 +79,41 @@ def test_foreign_values_are_refused(change, told):
     with pytest.raises(ValueError, match=r"a\.png") as refusal:
         Record.from_json(text, source="a.png")
     assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"depth": 1.5}, "depth"),
+        ({"border": -1}, "border"),
+        ({"source": 3}, "source"),
+        ({"sha256": "abc"}, "sha256"),
+        ({"regions": "hair"}, "regions"),
+        ({"regions": [3]}, "region"),
+        ({"old_mask": None}, "mask"),
+        ({"more": 1}, "another version"),
+    ],
+)
+def test_foreign_edits_are_refused(change, told):
+    values = json.loads(replace(RECORD, edit=EDIT).to_json())
+    with pytest.raises(ValueError, match=r"a\.png") as refusal:
+        Record.from_json(json.dumps(values | {"edit": values["edit"] | change}), source="a.png")
+    assert told in str(refusal.value)
+    with pytest.raises(ValueError, match=r"a\.png: edit in its metadata"):
+        Record.from_json(json.dumps(values | {"edit": None}), source="a.png")
+
+
+def test_generated_pictures_say_nothing_of_edits():
+    assert "edit" not in json.loads(RECORD.to_json())  # so that readers before edits read them, too
+
+
+def test_looking_for_a_record(tmp_path):
+    save_picture(PICTURE, tmp_path / "face.png", RECORD)
+    save_picture(PICTURE, tmp_path / "face.jpg")
+    save_picture(PICTURE, tmp_path / "other.png")
+    assert Record.find(tmp_path / "face.png") == RECORD
+    assert Record.find(tmp_path / "face.jpg") is None
+    assert Record.find(tmp_path / "other.png") is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 100_000, '{"seed": 1}'])

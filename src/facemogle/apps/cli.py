@@ -13,6 +13,7 @@ from facemogle import __version__
 from facemogle.apps.ablate.run import ablate
 from facemogle.apps.data import app as data_app
 from facemogle.apps.demo import demo
+from facemogle.apps.edit import edit
 from facemogle.apps.evaluate import evaluate
 from facemogle.apps.export import export
 from facemogle.apps.generate import ManyValues, generate
@@ -21,6 +22,7 @@ from facemogle.apps.masks import app as mask_app
 from facemogle.apps.parse import parse
 from facemogle.apps.prompts import prompts
 from facemogle.apps.reproduce import mini
+from facemogle.apps.studio.command import studio
 from facemogle.apps.train import app as train_app
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -76,9 +78,11 @@ app = typer.Typer(
 )
 inspect_app = typer.Typer(help="Look inside the model.", no_args_is_help=True, rich_markup_mode=None)
 app.command(cls=ManyValues)(generate)
+app.command(cls=ManyValues)(edit)
 app.command()(demo)
 app.command()(parse)
 app.command()(export)
+app.command()(studio)
 app.command()(evaluate)
 app.command()(ablate)
 reproduce_app = typer.Typer(help="Make what ships anew.", no_args_is_help=True, rich_markup_mode=None)

@@ -40,7 +40,7 @@ _Masks = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE|FOLDER", help="Mask, or a folder of .png masks; may be repeated."),
 ]
-_Seeds = Annotated[
+Seeds = Annotated[
     list[int] | None,
     typer.Option(metavar="N ...", min=0, help="One or several.  [default: drawn]"),
 ]
@@ -70,7 +70,7 @@ _MaskWindow = Annotated[
     str | None,
     typer.Option(metavar="HIGH,LOW", help="Times between which the mask acts; 1 is noise.  [default: 1,0]"),
 ]
-_AnyModel = Annotated[
+AnyModel = Annotated[
     str | None,
     typer.Option(
         metavar="mini|DIR", help="The embedded model, or a saved pipeline's folder.  [default: mini]"
@@ -107,7 +107,7 @@ class ManyValues(TyperCommand):
 def generate(
     prompt: _Prompts = None,
     mask: _Masks = None,
-    seed: _Seeds = None,
+    seed: Seeds = None,
     count: _Count = None,
     out: _Out = Path("faces"),
     size: _Size = None,
@@ -116,7 +116,7 @@ def generate(
     mask_strength: _MaskStrength = None,
     region_strength: _RegionStrength = None,
     mask_window: _MaskWindow = None,
-    model: _AnyModel = None,
+    model: AnyModel = None,
     device: Device = None,
     batch: Batch = None,
     class_order: ClassOrder = OUR_ORDER,
@@ -131,8 +131,8 @@ def generate(
     given = {
         **_parse_size(size),
         "steps": steps,
-        "guidance": _finite(guidance, "--guidance"),
-        "mask_strength": _finite(mask_strength, "--mask-strength"),
+        "guidance": finite(guidance, "--guidance"),
+        "mask_strength": finite(mask_strength, "--mask-strength"),
         "region_strength": _parse_strengths(region_strength or []) or None,
         "mask_window": _parse_window(mask_window),
         "batch": batch,
@@ -146,7 +146,12 @@ def generate(
     from facemogle.apps.record import Record, save_picture
 
     stored = None if source is None else Record.read(source)
-    settings = Settings() if stored is None else _settings_of(stored)
+    if stored is not None and stored.edit is not None:
+        raise ValueError(
+            f"{source}: was edited from {stored.edit.source}, so --from cannot make it again; "
+            "`facemogle edit` edits it further"
+        )
+    settings = Settings() if stored is None else settings_of(stored)
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     model = model or (stored.model if stored else MINI)
     mark = fingerprint(model)
@@ -157,7 +162,7 @@ def generate(
     if not masks:
         masks = [(stored.mask_name, stored.mask) if stored else (None, None)]
     prompts = [*(prompt or [stored.prompt if stored else None])]
-    seeds = _seeds(seed or ([stored.seed] if stored else []), count)
+    seeds = seeds_of(seed or ([stored.seed] if stored else []), count)
     names = FreeNames(out, avoid_files=stored is not None and not overwrite)
     jobs = _jobs(masks, prompts, seeds, names)
     if source is not None and not (mask or prompt or seed or count):
@@ -234,13 +239,15 @@ def _parse_window(text: str | None) -> tuple[float, float] | None:
     return high, low
 
 
-def _finite(value: float | None, option: str) -> float | None:
+def finite(value: float | None, option: str) -> float | None:
+    """The value of an option; ValueError for an infinite one or none."""
     if value is not None and not math.isfinite(value):
         raise ValueError(f"{option} is {value}, must be a finite number")
     return value
 
 
-def _settings_of(record: Record) -> Settings:
+def settings_of(record: Record) -> Settings:
+    """The settings that a picture was made with, its place in a batch included."""
     from facemogle.apps.jobs import Settings
 
     return Settings(
@@ -255,7 +262,7 @@ def _settings_of(record: Record) -> Settings:
     )
 
 
-def _seeds(given: list[int], count: int | None) -> list[int]:
+def seeds_of(given: list[int], count: int | None) -> list[int]:
     """The given seeds, or `count` of them counting up from the given or a drawn one."""
     count = count or 1
     start = given[0] if given else secrets.randbelow(2**31 - count)

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facemogle.apps.record import Record, encode_mask, save_picture
+from facemogle.apps.record import Edit, Record, encode_mask, save_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -142,11 +142,13 @@ def make_pictures(
     model: str,
     fingerprint: str,
     done: Callable[[Job, Image.Image], None] | None = None,
+    draw: Callable[..., FaceMoGLEOutput] | None = None,
+    edit: Edit | None = None,
 ) -> None:
     """Make and write every picture, printing its path; one bar counts the steps of all.
 
     Pictures with and without a mask go in batches of their own. `done` is called after each picture's file is
-    written.
+    written. draw, edit: what draws in place of the pipeline, called as it is, and what records say of that.
     """
     from tqdm import tqdm
 
@@ -155,6 +157,7 @@ def make_pictures(
     height, width = settings.height or size, settings.width or size
     guidance = pipe.config["default_guidance"] if settings.guidance is None else settings.guidance
     told: set[str] = set()
+    num_done = 0
     # Off a terminal (disable=None) there is no bar, and `write` just prints.
     with tqdm(total=len(jobs) * steps, unit="step", disable=None, dynamic_ncols=True) as bar:
         for batch in _batches(jobs, settings.batch):
@@ -162,7 +165,7 @@ def make_pictures(
             if settings.replay is not None:
                 rows, first = batch * settings.replay[0], settings.replay[1]
             images, unread = _run(
-                pipe,
+                draw or pipe,
                 rows,
                 partial(bar.update, len(batch)),
                 height=height,
@@ -194,11 +197,14 @@ def make_pictures(
                     mask_window=settings.mask_window,
                     batch=len(rows),
                     place=place,
+                    edit=edit,
                 )
                 save_picture(images[place], job.path, record)
                 bar.write(str(job.path), file=sys.stdout)
                 if done is not None:
                     done(job, images[place])
+            num_done += len(batch)
+            bar.update(num_done * steps - bar.n)  # an edit may leave out the first steps
 
 
 def _batches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
@@ -209,7 +215,7 @@ def _batches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
 
 
 def _run(
-    pipe: FaceMoGLEPipeline, rows: Sequence[Job], step_done: Callable[[], Any], **request: Any
+    draw: Callable[..., FaceMoGLEOutput], rows: Sequence[Job], step_done: Callable[[], Any], **request: Any
 ) -> tuple[list[Image.Image], list[list[str]]]:
     """The pictures, and for each what of its caption was not heeded."""
     import torch
@@ -219,7 +225,7 @@ def _run(
         return {}
 
     try:
-        output = pipe(
+        output = draw(
             [job.prompt or "" for job in rows],
             mask=[job.mask for job in rows],
             seed=[job.seed for job in rows],

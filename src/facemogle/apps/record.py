@@ -22,6 +22,7 @@ KEY = "facemogle"
 MAX_TEXT = 8_000_000
 """Longest metadata, in characters, that is written or read."""
 
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NUMBER, _TEXT = (int, float), str
 _RULES: dict[str, tuple[Any, float, float]] = {  # type, least, most (a text's length counts)
     "version": (_TEXT, 1, 100),
@@ -40,6 +41,50 @@ _RULES: dict[str, tuple[Any, float, float]] = {  # type, least, most (a text's l
 }
 
 
+_EDIT_RULES: dict[str, tuple[Any, float, float]] = {
+    "source": (_TEXT, 1, 255),
+    "sha256": (_TEXT, 64, 64),
+    "depth": (_NUMBER, 0, 1),
+    "border": (int, 0, 10_000),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """What an edit was made from, beside the request for the new picture.
+
+    source, sha256: the picture's file, by name and content. old_mask: its mask. regions: those that were
+    drawn anew; None for the pixels that the masks label differently. depth, border: see `editing.edit`.
+    """
+
+    source: str
+    sha256: str
+    old_mask: LabelMap
+    regions: tuple[str, ...] | None
+    depth: float
+    border: int
+
+    def to_table(self) -> dict[str, Any]:
+        """What JSON can hold of it."""
+        return {name: getattr(self, name) for name in _names(Edit)} | {"old_mask": encode_mask(self.old_mask)}
+
+    @classmethod
+    def from_table(cls, values: Any, *, source: str) -> Edit:
+        """Undo `to_table`. Raises ValueError, naming `source`, for anything else."""
+        if not isinstance(values, dict) or set(values) != set(_names(cls)):
+            raise ValueError(f"{source}: edit in its metadata is of another version")
+        for name, (kind, least, most) in _EDIT_RULES.items():
+            _check(values[name], kind, least, most, f"{source}: {name} of edit in its metadata")
+        regions, old_mask = values["regions"], _decode_mask(values["old_mask"], source)
+        if regions is not None:
+            if not isinstance(regions, list):
+                raise ValueError(f"{source}: regions of edit in its metadata is no list")
+            for region in regions:
+                _check(region, _TEXT, 1, 100, f"{source}: a region of edit in its metadata")
+            regions = tuple(regions)
+        return cls(**values | {"old_mask": old_mask, "regions": regions})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """The whole request of one picture, with nothing left to a default.
@@ -48,6 +93,7 @@ class Record:
     height, width: pixels. mask_window: times (high, low) in [0, 1], 1 is noise.
     batch, place: how many pictures were made at once and which of them this is, from 0: the last bit of a sum
     depends on how many are summed at once, and so may a pixel.
+    edit: what was edited, if that is how the picture was made.
     """
 
     version: str = __version__
@@ -66,10 +112,13 @@ class Record:
     mask_window: tuple[float, float] | None
     batch: int
     place: int
+    edit: Edit | None = None
 
     def to_json(self) -> str:
-        """The record as text; the mask is a palette PNG in base64, at its own size."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        """The record as text; masks are palette PNGs in base64, at their own sizes."""
+        values = {name: getattr(self, name) for name in _names(Record)}
+        if self.edit is not None:
+            values["edit"] = self.edit.to_table()
         return json.dumps(values | {"mask": None if self.mask is None else encode_mask(self.mask)})
 
     @classmethod
@@ -79,9 +128,9 @@ class Record:
             values = json.loads(text)
         except (ValueError, RecursionError):
             raise ValueError(f"{source}: its facemogle metadata is damaged (no JSON)") from None
-        names = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or set(values) != names:
-            found = set(values) if isinstance(values, dict) else set()
+        names = set(_names(cls))
+        if not isinstance(values, dict) or set(values) - {"edit"} != names:
+            found = set(values) - {"edit"} if isinstance(values, dict) else set()
             differing = ", ".join(sorted(found ^ names)) or "no fields"
             raise ValueError(f"{source}: its facemogle metadata is of another version ({differing})")
         for name, (kind, least, most) in _RULES.items():
@@ -99,6 +148,8 @@ class Record:
             values["mask_window"] = tuple(window)
         if values["mask"] is not None:
             values["mask"] = _decode_mask(values["mask"], source)
+        if "edit" in values:
+            values["edit"] = Edit.from_table(values["edit"], source=source)
         return cls(**values)
 
     @classmethod
@@ -107,19 +158,33 @@ class Record:
 
         Raises ValueError for a picture without one, FileNotFoundError for no file.
         """
-        from PIL import Image, UnidentifiedImageError
-
-        with open(path, "rb") as stream:
-            try:
-                with Image.open(stream, formats=["PNG"]) as image:
-                    text = image.info.get(KEY)
-            except (UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):
-                raise ValueError(f"{path}: not a PNG picture") from None
-        if not isinstance(text, str) or len(text) > MAX_TEXT:
+        text = _text_in(path)
+        if text is None:
             raise ValueError(
                 f"{path}: says nothing of how it was made; only pictures that facemogle wrote do"
             )
         return cls.from_json(text, source=os.fspath(path))
+
+    @classmethod
+    def find(cls, path: str | os.PathLike[str]) -> Record | None:
+        """The same, or None for a picture without one, whatever its format."""
+        with open(path, "rb") as stream:
+            if stream.read(len(_PNG_SIGNATURE)) != _PNG_SIGNATURE:
+                return None
+        text = _text_in(path)
+        return None if text is None else cls.from_json(text, source=os.fspath(path))
+
+
+def _text_in(path: str | os.PathLike[str]) -> str | None:
+    from PIL import Image, UnidentifiedImageError
+
+    with open(path, "rb") as stream:
+        try:
+            with Image.open(stream, formats=["PNG"]) as image:
+                text = image.info.get(KEY)
+        except (UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):
+            raise ValueError(f"{path}: not a PNG picture") from None
+    return text if isinstance(text, str) and len(text) <= MAX_TEXT else None
 
 
 def save_picture(image: Image.Image, path: Path, record: Record | None = None) -> None:
@@ -162,6 +227,10 @@ def _decode_mask(text: Any, source: str) -> LabelMap:
     except (TypeError, ValueError):
         raise ValueError(f"{source}: the mask in its metadata is damaged") from None
     return LabelMap.from_bytes(data, source=f"the mask in the metadata of {source}")
+
+
+def _names(kind: type) -> list[str]:
+    return [field.name for field in fields(kind) if field.name != "edit"]  # which generated pictures lack
 
 
 def _check(value: Any, kind: Any, least: float, most: float, what: str) -> None:

@@ -19,17 +19,18 @@ from facemogle.core.regions import NUM_LABELS, region_id
 
 
 def as_batch(
-    prompt: Any, mask: Any, seed: Any, latents: Tensor | None
+    prompt: Any, mask: Any, seed: Any, **others: int
 ) -> tuple[list[str], list[LabelMap | None], list[int]]:
-    """Lists of one length for prompt, mask and seed; a single value or a list of one holds for all."""
+    """Lists of one length for prompt, mask and seed; a single value or a list of one holds for all.
+
+    others: how many there are of what else the request has, by name. ValueError unless all go together.
+    """
     given = {
         "prompt": [prompt] if prompt is None or isinstance(prompt, str) else list(prompt),
         "mask": list(mask) if isinstance(mask, list | tuple) else [mask],
         "seed": [seed] if seed is None or isinstance(seed, Integral) else list(seed),
     }
-    sizes = {name: len(values) for name, values in given.items()}
-    if latents is not None:
-        sizes["latents"] = latents.shape[0]
+    sizes = {name: len(values) for name, values in given.items()} | others
     if 0 in sizes.values():
         raise ValueError(f"{next(n for n, s in sizes.items() if s == 0)} is an empty list")
     B = max(sizes.values())

@@ -1,0 +1,132 @@
+"""The studio's edits with the tiny random pipeline: regions drawn anew, all else kept to the byte."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facemogle import LabelMap
+from facemogle.apps.record import Record
+from facemogle.core.regions import region_id
+
+
+def png(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+@pytest.fixture
+def before() -> LabelMap:
+    ids = np.ones((32, 32), dtype=np.uint8)
+    ids[:8] = region_id("hair")
+    return LabelMap.from_array(ids)
+
+
+@pytest.fixture
+def after(before) -> LabelMap:
+    """A hat where hair was, on the left."""
+    ids = before.ids.copy()
+    ids[:8, :16] = region_id("hat")
+    return LabelMap.from_array(ids)
+
+
+@pytest.fixture
+def face(client, before, ended) -> str:
+    """A result to edit."""
+    asked = {"prompt": "a man", "mask": png(before.to_pil()), "seed": 4, "guidance": 1.5}
+    (job,) = client.post("generate", json=asked).json()["jobs"]
+    assert ended(client, job["id"])["state"] == "done"
+    return job["id"]
+
+
+def edited(client, ended, **request) -> str:
+    answer = client.post("edit", json=request)
+    assert answer.status_code == 202, answer.text
+    (job,) = answer.json()["jobs"]
+    status = ended(client, job["id"])
+    assert (status["state"], status["error"]) == ("done", None)
+    return job["id"]
+
+
+def pixels(client, name: str) -> np.ndarray:
+    answer = client.get(f"results/{name}/picture.png")
+    return np.asarray(Image.open(io.BytesIO(answer.content))).astype(int)
+
+
+def test_a_result_is_edited_by_its_own_request(client, studio, face, after, ended):
+    name = edited(client, ended, result=face, mask=png(after.to_pil()), border=2, depth=0.9)
+    changed = (pixels(client, name) != pixels(client, face)).any(-1)
+    assert changed[:8, :16].any()
+    assert not changed[10:].any()
+    assert not changed[:, 18:].any()
+    result = client.get(f"results/{name}").json()
+    assert result.items() >= {"prompt": "a man", "seed": 4, "guidance": 1.5, "steps": 3, "mask": True}.items()
+    assert result["edit"] == {"source": face, "regions": None, "depth": 0.9, "border": 2}
+    assert LabelMap.from_bytes(client.get(f"results/{name}/mask.png").content) == after
+    record = Record.read(studio.store.folder / name / "picture.png")
+    assert record.edit is not None
+    assert (record.edit.source, record.edit.border) == (face, 2)
+
+
+def test_a_photograph_and_its_mask(client, before, ended):
+    photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    asked = {"image": png(Image.fromarray(photo)), "old_mask": png(before.to_pil()), "regions": ["hair"]}
+    name = edited(client, ended, **asked, prompt="a hat", border=0, seed=1, preview_every=1)
+    changed = (pixels(client, name) != photo).any(-1)
+    assert changed[:16].mean() > 0.5
+    assert not changed[16:].any()
+    assert client.get(f"results/{name}").json()["edit"]["source"] is None
+
+
+def test_edits_made_together_are_those_made_alone(client, face, after, ended):
+    asked = {"result": face, "mask": png(after.to_pil())}
+    names = [job["id"] for job in client.post("edit", json=asked | {"count": 3}).json()["jobs"]]
+    for name in names:
+        ended(client, name)
+    alone = edited(client, ended, **asked, seed=5)
+    assert abs(pixels(client, names[1]) - pixels(client, alone)).max() <= 1
+    assert (pixels(client, names[0]) != pixels(client, alone)).any()
+
+
+def test_a_photograph_without_a_mask_is_parsed(client, assets, ended):
+    picture = Image.open(assets / "examples" / "glasses.png").convert("RGB").resize((64, 64))
+    name = edited(client, ended, image=png(picture), regions=["hair", "skin"], seed=1)
+    assert client.get(f"results/{name}").json()["edit"]["regions"] == ["hair", "skin"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field", "told"),
+    [
+        ({"result": "0" * 24}, 404, "result", "no result"),
+        ({"result": "../../secret"}, 422, "result", "match"),
+        ({"result": None}, 422, "body", "either result or image"),
+        ({"image": ""}, 422, "body", "either result or image"),
+        ({"mask": None}, 422, "mask", "the new mask is the old one"),
+        ({"mask": None, "regions": ["hair"]}, 422, "mask", "nothing would change"),
+        ({"mask": None, "regions": ["hat"], "prompt": "x"}, 422, "regions", "neither mask has hat"),
+        ({"regions": ["hatt"]}, 422, "regions", "did you mean 'hat'?"),
+        ({"regions": []}, 422, "regions", "at least 1"),
+        ({"depth": 0}, 422, "depth", "greater than 0"),
+        ({"border": -1}, 422, "border", "0"),
+        ({"old_mask": "aGVsbG8="}, 422, "old_mask", "not a PNG"),
+        ({"result": None, "image": "aGVsbG8="}, 422, "image", "not a photograph"),
+        ({"result": None, "image": png(Image.new("RGB", (64, 32)))}, 422, "image", "of the form of 32 x 32"),
+    ],
+)
+def test_wrong_edits_name_the_field(client, face, after, change, status, field, told):
+    request = {"result": face, "mask": png(after.to_pil())} | change
+    answer = client.post("edit", json={name: value for name, value in request.items() if value is not None})
+    assert answer.status_code == status, answer.text
+    assert field in [error["field"] for error in answer.json()["errors"]]
+    assert told in answer.json()["detail"]
+
+
+def test_too_little_depth_is_told(client, face, after, ended):
+    request = {"result": face, "mask": png(after.to_pil()), "depth": 0.01}
+    (job,) = client.post("edit", json=request).json()["jobs"]
+    status = ended(client, job["id"])
+    assert status["state"] == "failed"
+    assert "depth is 0.01" in status["error"]
