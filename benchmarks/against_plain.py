@@ -127,6 +127,7 @@ def generator(way: str, pipe: FaceMoGLEPipeline, case: Case) -> Callable[[int], 
         if way != MET:
             pipe._mask_latents = MaskLatents()
         settings = {"guidance_scale": guidance, "num_inference_steps": steps, "output_type": "pt"}
+        settings["guidance_reuse"] = 1  # all that the plain form does
         made = pipe(prompts, height=size, width=size, **settings, **request).images
         assert isinstance(made, Tensor)
         return made

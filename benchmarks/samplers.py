@@ -53,7 +53,8 @@ def rows() -> list[Row]:
         scheduler = SOLVERS[name][0](shift)
         scheduler.sigma_min = 1 / steps  # Heun's alone: its last step would lie between t = 0.001 and 0
         pipe.register_modules(scheduler=scheduler)
-        return torch.as_tensor(pipe(**request, num_inference_steps=steps, output_type="latent").images)
+        exactly = {"num_inference_steps": steps, "guidance_reuse": 1, "output_type": "latent"}
+        return torch.as_tensor(pipe(**request, **exactly).images)
 
     @torch.no_grad()
     def pixels(latents: Tensor) -> Tensor:

@@ -442,6 +442,13 @@ class TestGuidanceThatIsKept:
         for row, (prompt, mask, seed) in enumerate(zip(prompts, masks, seeds, strict=True)):
             close(together[row : row + 1], latents_of(tiny_pipe, prompt, mask=mask, seed=seed, **kept))
 
+    def test_is_the_models_own_unless_asked_otherwise(self, tiny_pipe, tmp_path):
+        tiny_pipe.save_pretrained(tmp_path / "pipe")
+        own = FaceMoGLEPipeline.from_pretrained(tmp_path / "pipe", default_guidance_reuse=2)
+        asked = {"mask": face(), "seed": 1, "num_inference_steps": 4}
+        close(latents_of(own, CAPTION, **asked), latents_of(tiny_pipe, CAPTION, guidance_reuse=2, **asked))
+        close(latents_of(own, CAPTION, guidance_reuse=1, **asked), latents_of(tiny_pipe, CAPTION, **asked))
+
     def test_is_nothing_where_the_model_is_told_the_scale(self, flux_pipe):
         with pytest.raises(ValueError, match="guidance_reuse is 2, must be 1 for a model that is told"):
             latents_of(flux_pipe, mask=face(), guidance_reuse=2)

@@ -83,6 +83,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         default_steps: int = 28,
         default_guidance: float = 3.5,
         caption_guidance: float = 1.0,
+        default_guidance_reuse: int = 1,
     ):
         super().__init__()
         self.register_modules(
@@ -100,6 +101,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             default_steps=default_steps,
             default_guidance=default_guidance,
             caption_guidance=caption_guidance,
+            default_guidance_reuse=default_guidance_reuse,
         )
         self._mask_latents = MaskLatents()
 
@@ -154,7 +156,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         region_strength: Mapping[str, float] | None = None,
         mask_window: tuple[float, float] | None = None,
         mask_reuse: int = 1,
-        guidance_reuse: int = 1,
+        guidance_reuse: int | None = None,
         latents: Tensor | None = None,
         clean: Tensor | None = None,
         depth: float = 1.0,
@@ -174,7 +176,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         above 1 that is faster and only nearly the same picture.
         guidance_reuse: steps for which the guided velocity's difference from that under the own caption and
         mask is kept; above 1 that is faster and only nearly the same picture, for models without guidance
-        embeddings.
+        embeddings. 2 is the mini model's own.
         latents: packed start noise B x N x 64 in place of the seeds'.
         clean, depth: packed latents of pictures, B x N x 64, and the time in (0, 1] to which they are noised
         to start from; the first of the model's times at or below it is taken. 1 is noise alone.
@@ -187,6 +189,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         height, width = size if height is None else height, size if width is None else width
         steps = self.config["default_steps"] if num_inference_steps is None else num_inference_steps
         guidance = self.config["default_guidance"] if guidance_scale is None else guidance_scale
+        if guidance_reuse is None:
+            guidance_reuse = self.config["default_guidance_reuse"]
         counts = {
             "num_inference_steps": steps,
             "max_sequence_length": max_sequence_length,

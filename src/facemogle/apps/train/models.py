@@ -163,6 +163,7 @@ def generator_pipeline(model: GeneratorModel, recipe: GeneratorRecipe) -> FaceMo
         default_steps=12,
         default_guidance=2.0,
         caption_guidance=1.5,
+        default_guidance_reuse=2,  # 1.57 x as fast, 0.8 of 255 off (docs/evaluation.md)
     )
 
 
