@@ -189,13 +189,16 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         height, width = size if height is None else height, size if width is None else width
         steps = self.config["default_steps"] if num_inference_steps is None else num_inference_steps
         guidance = self.config["default_guidance"] if guidance_scale is None else guidance_scale
-        if guidance_reuse is None:
-            guidance_reuse = self.config["default_guidance_reuse"]
+        reuse = {
+            "guidance_reuse": self.config["default_guidance_reuse"]
+            if guidance_reuse is None
+            else guidance_reuse,
+            "mask_reuse": mask_reuse,
+        }
         counts = {
             "num_inference_steps": steps,
             "max_sequence_length": max_sequence_length,
-            "mask_reuse": mask_reuse,
-            "guidance_reuse": guidance_reuse,
+            **reuse,
         }
         if mask_reuse > 1 and self.transformer.config["mask_attention"] != "self":
             raise ValueError(
@@ -203,9 +206,9 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             )
         if return_gates and not isinstance(self.mogle, MoGLE):
             raise ValueError("return_gates is True, must be False for a model whose mask has no gate")
-        if guidance_reuse > 1 and self.transformer.config["guidance_embeds"]:
+        if reuse["guidance_reuse"] > 1 and self.transformer.config["guidance_embeds"]:
             raise ValueError(
-                f"guidance_reuse is {guidance_reuse}, must be 1 for a model that is told the guidance scale"
+                f"guidance_reuse is {reuse['guidance_reuse']}, must be 1 for a model that is told the guidance scale"
             )
         multiple = downscale(self.vae) * PATCH
         check_request(
@@ -257,7 +260,6 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             begin = self._first_step(t_S, depth)
             timesteps, t_S = timesteps[begin:], t_S[begin:]
             x_BNC = noised(clean.to(x_BNC), x_BNC, t_S[:1])
-        reuse = {"guidance_reuse": guidance_reuse, "mask_reuse": mask_reuse}
         velocity_of = GuidedVelocity(self.transformer, self.mogle, passes, t_S, **reuse)
         with self.progress_bar(total=len(timesteps)) as progress:  # pyright: ignore[reportCallIssue]
             for index, timestep in enumerate(timesteps):
