@@ -6,11 +6,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from diffusers import AutoencoderDC, AutoencoderKL, DiffusionPipeline, FluxPipeline, SchedulerMixin
 from diffusers.utils import BaseOutput
@@ -18,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast, T5EncoderModel
 
-from facemogle.core.flow import noised, resolution_mu
+from facemogle.core.flow import noised
 from facemogle.core.label_map import LabelMap
 from facemogle.core.latents import PATCH, start_noise, unpack
 from facemogle.core.request import as_batch, check_request, mask_weights
@@ -31,6 +29,7 @@ from facemogle.models.mask_memory import MaskLatents
 from facemogle.models.mogle import MoGLE
 from facemogle.models.passes import Experts, Pass, Row, rows_of_request
 from facemogle.models.text import UNHEEDED, Reading, encode_captions, read_caption
+from facemogle.models.timesteps import begin_at, set_timesteps
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +207,8 @@ class FaceMoGLEPipeline(DiffusionPipeline):
             raise ValueError("return_gates is True, must be False for a model whose mask has no gate")
         if reuse["guidance_reuse"] > 1 and self.transformer.config["guidance_embeds"]:
             raise ValueError(
-                f"guidance_reuse is {reuse['guidance_reuse']}, must be 1 for a model that is told the guidance scale"
+                f"guidance_reuse is {reuse['guidance_reuse']}, "
+                "must be 1 for a model that is told the guidance scale"
             )
         multiple = downscale(self.vae) * PATCH
         check_request(
@@ -250,14 +250,14 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         weight_BN = mask_weights(label_maps, mask_strength, region_strength, height, width, multiple)
         passes = self._passes(prompts, label_maps, weight_BN, guidance, height, width, max_sequence_length)
 
-        self._set_timesteps(steps, rows * columns, device)
+        set_timesteps(self.scheduler, steps, num_tokens=rows * columns, device=device)
         gates: list[Tensor] = []
         timesteps: Tensor = self.scheduler.timesteps
         # Not the timesteps, which UniPC cuts to whole thousandths; shifts round up.
         t_S = self.scheduler.sigmas[: len(timesteps)].to(device, torch.float32).clamp(max=1.0)
         if depth < 1:
             assert clean is not None
-            begin = self._first_step(t_S, depth)
+            begin = begin_at(self.scheduler, t_S, depth)
             timesteps, t_S = timesteps[begin:], t_S[begin:]
             x_BNC = noised(clean.to(x_BNC), x_BNC, t_S[:1])
         velocity_of = GuidedVelocity(self.transformer, self.mogle, passes, t_S, **reuse)
@@ -362,31 +362,6 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         )
         device, dtype = self._execution_device, self.transformer.dtype
         return tokens.to(device, dtype), pooled.to(device, dtype)
-
-    def _set_timesteps(self, steps: int, num_tokens: int, device: torch.device) -> None:
-        config, mu = self.scheduler.config, None
-        if "sigmas" not in signature(self.scheduler.set_timesteps).parameters:
-            self.scheduler.set_timesteps(steps, device=device)  # a scheduler that divides time in its own way
-            return
-        if config.get("use_dynamic_shifting", False):
-            mu = resolution_mu(
-                num_tokens,
-                base_tokens=config["base_image_seq_len"],
-                max_tokens=config["max_image_seq_len"],
-                base_mu=config["base_shift"],
-                max_mu=config["max_shift"],
-            )
-        # Equal steps: left to itself, Euler's scheduler spends the last one between t = 0.001 and 0.
-        self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu, device=device)
-
-    def _first_step(self, t_S: Tensor, depth: float) -> int:
-        """The step whose time is the first at or below `depth`; the scheduler will begin with it."""
-        order: int = self.scheduler.order  # evaluations a step: one that has begun cannot be entered half-way
-        begin = -(-int((t_S > depth + 1e-6).sum()) // order) * order
-        if begin >= len(t_S):
-            raise ValueError(f"depth is {depth}, must be {t_S.min():.3g} or more, the last time of all steps")
-        self.scheduler.set_begin_index(begin)
-        return begin
 
     def _images(self, x_BNC: Tensor, rows: int, columns: int, output_type: str) -> list[Image.Image] | Tensor:
         if output_type == "latent":
