@@ -1,0 +1,15 @@
+import preact from "@preact/preset-vite";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [preact()],
+  base: "./",
+  build: {
+    outDir: "../src/facemogle/apps/studio/static",
+    emptyOutDir: true,
+    assetsInlineLimit: 0, // the server's content security policy allows files of its own alone
+    modulePreload: { polyfill: false },
+  },
+  server: { proxy: { "/api": "http://localhost:7860" } },
+  test: { environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"] },
+});
