@@ -1,0 +1,77 @@
+import type { ReadonlySignal, Signal } from "@preact/signals";
+import type { Client } from "../api/client";
+import type { EditRequest, JobStatus, Model, Region, Result } from "../api/types";
+import type { Editor } from "../editor/editor";
+import type { LabelRaster } from "../mask/label-raster";
+import type { EditSettings, FaceRequest } from "./request";
+
+/** The picture that an edit starts from, and its mask as it is. */
+export type EditSource =
+  | { readonly kind: "result"; readonly result: Result; readonly oldMask: LabelRaster }
+  | { readonly kind: "photo"; readonly blob: Blob; readonly oldMask: LabelRaster };
+
+/** Something to tell; `field` is the API's name of the field to blame, null for none. */
+export interface Notice {
+  readonly id: number;
+  readonly kind: "problem" | "news";
+  readonly text: string;
+  readonly field: string | null;
+}
+
+/** All that the page knows and can do; panels get it as their prop `studio`. */
+export interface Studio {
+  readonly client: Client;
+  readonly editor: Editor;
+
+  readonly model: ReadonlySignal<Model | null>;
+  /** In the order of their ids; empty until they are known. */
+  readonly regions: ReadonlySignal<readonly Region[]>;
+  readonly classOrders: ReadonlySignal<readonly string[]>;
+
+  readonly request: ReadonlySignal<FaceRequest>;
+  change(part: Partial<FaceRequest>): void;
+  /** The seed to send now: the locked one, else a new one, which is shown and kept. */
+  takeSeed(): number;
+
+  /** What an edit starts from; null while faces are made from nothing. */
+  readonly source: Signal<EditSource | null>;
+  readonly edit: Signal<EditSettings>;
+
+  /** Newest first; ended ones stay until they are dismissed, done ones become results. */
+  readonly jobs: ReadonlySignal<readonly JobStatus[]>;
+  /** Whether a request is on its way to the queue. */
+  readonly sending: ReadonlySignal<boolean>;
+
+  /** Newest first, as far as they were loaded. */
+  readonly results: ReadonlySignal<readonly Result[]>;
+  readonly hasMoreResults: ReadonlySignal<boolean>;
+  /** The result that is looked at. */
+  readonly selected: Signal<Result | null>;
+
+  readonly notices: ReadonlySignal<readonly Notice[]>;
+
+  /** Queue faces from the request and what is painted. */
+  generate(): Promise<void>;
+  /** Queue an edit; whether the studio took it. Problems are told as notices. */
+  submitEdit(request: EditRequest): Promise<boolean>;
+  cancel(job: JobStatus): Promise<void>;
+  dismissJob(job: JobStatus): void;
+
+  loadMoreResults(): Promise<void>;
+  /** Bring back every field of a result and its mask; for an edit, also what it started from. */
+  restore(result: Result): Promise<void>;
+  /** Begin to edit a result: its request, its mask, and the picture under it. */
+  editResult(result: Result): Promise<void>;
+  /** Begin to edit a photograph that was parsed: its mask, and the photograph under it. */
+  editPhoto(photo: Blob, mask: LabelRaster): Promise<void>;
+  /** Make faces from nothing again; mask and words stay. */
+  leaveEdit(): void;
+  removeResult(result: Result): Promise<void>;
+
+  /** Tell what went wrong; `what` begins the sentence: "The mask could not be read". */
+  report(what: string, error: unknown): void;
+  tell(text: string): void;
+  dismiss(notice: Notice): void;
+  /** What is wrong with a field, in the studio's words; null if nothing is. */
+  problemOf(field: string): string | null;
+}
