@@ -498,6 +498,12 @@ export interface components {
             rows: number;
             /** Columns */
             columns: number;
+            /**
+             * Times
+             * @description When each step begins, 1 is noise; empty in the oldest results.
+             * @default []
+             */
+            times: number[];
         };
         /**
          * GenerateRequest
