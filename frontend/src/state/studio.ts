@@ -3,6 +3,7 @@ import type { Client } from "../api/client";
 import type { EditRequest, JobStatus, Model, Region, Result } from "../api/types";
 import type { Editor } from "../editor/editor";
 import type { LabelRaster } from "../mask/label-raster";
+import type { Notice, NoticeAction } from "./notices";
 import type { EditSettings, FaceRequest } from "./request";
 
 /** The picture that an edit starts from, and its mask as it is. */
@@ -10,12 +11,13 @@ export type EditSource =
   | { readonly kind: "result"; readonly result: Result; readonly oldMask: LabelRaster }
   | { readonly kind: "photo"; readonly blob: Blob; readonly oldMask: LabelRaster };
 
-/** Something to tell; `field` is the API's name of the field to blame, null for none. */
-export interface Notice {
-  readonly id: number;
-  readonly kind: "problem" | "news";
-  readonly text: string;
-  readonly field: string | null;
+/** What is being worked on; what is left out stays as it is, but photo and source, which end. */
+export interface Work {
+  readonly raster: LabelRaster;
+  readonly photo?: ImageBitmap | null;
+  readonly request?: Partial<FaceRequest>;
+  readonly source?: EditSource | null;
+  readonly edit?: EditSettings;
 }
 
 /** All that the page knows and can do; panels get it as their prop `studio`. */
@@ -50,6 +52,8 @@ export interface Studio {
 
   readonly notices: ReadonlySignal<readonly Notice[]>;
 
+  /** Work on something else: load all of it at once. A notice tells `what` was done and offers the way back. */
+  begin(work: Work, what: string): void;
   /** Queue faces from the request and what is painted. */
   generate(): Promise<void>;
   /** Queue an edit; whether the studio took it. Problems are told as notices. */
@@ -70,7 +74,7 @@ export interface Studio {
 
   /** Tell what went wrong; `what` begins the sentence: "The mask could not be read". */
   report(what: string, error: unknown): void;
-  tell(text: string): void;
+  tell(text: string, action?: NoticeAction): void;
   dismiss(notice: Notice): void;
   /** What is wrong with a field, in the studio's words; null if nothing is. */
   problemOf(field: string): string | null;
