@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { type Area, areaOfLabels, growArea, outlineOf, resizeArea, sizeOfArea } from "../../src/mask/area";
+
+function drawn(...rows: string[]): Area {
+  const inside = Uint8Array.from(rows.join(""), (pixel) => +(pixel === "#"));
+  return { width: rows[0]?.length ?? 0, height: rows.length, inside };
+}
+
+test("an area holds the pixels of its labels", () => {
+  const area = areaOfLabels({ width: 2, height: 2, labels: Uint8Array.from([1, 2, 3, 1]) }, new Set([1, 3]));
+  expect(area).toEqual(drawn("#.", "##"));
+  expect(sizeOfArea(area)).toBe(3);
+});
+
+test("an area grows by squares, up to the picture's ends and not around them", () => {
+  expect(growArea(drawn("....#", ".....", ".....", "....."), 2)).toEqual(
+    drawn("..###", "..###", "..###", "....."),
+  );
+  expect(growArea(drawn("#....", "....."), 0)).toEqual(drawn("#....", "....."));
+});
+
+test("an outline is the area's own outermost pixels", () => {
+  expect(outlineOf(drawn(".....", ".###.", ".###.", ".###.", "....."))).toEqual(
+    drawn(".....", ".###.", ".#.#.", ".###.", "....."),
+  );
+  expect(outlineOf(drawn("###", "###", "###"))).toEqual(drawn("###", "#.#", "###"));
+});
+
+test("an area at another size has no in-between", () => {
+  expect(resizeArea(drawn("#.", ".#"), 4, 2)).toEqual(drawn("##..", "..##"));
+});
