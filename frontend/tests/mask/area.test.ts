@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { type Area, areaOfLabels, growArea, outlineOf, resizeArea, sizeOfArea } from "../../src/mask/area";
+import {
+  type Area,
+  areaOfLabels,
+  growArea,
+  outlineOf,
+  resizeArea,
+  resizeNearest,
+  sizeOfArea,
+} from "../../src/mask/area";
 
 function drawn(...rows: string[]): Area {
   const inside = Uint8Array.from(rows.join(""), (pixel) => +(pixel === "#"));
@@ -26,6 +34,9 @@ test("an outline is the area's own outermost pixels", () => {
   expect(outlineOf(drawn("###", "###", "###"))).toEqual(drawn("###", "#.#", "###"));
 });
 
-test("an area at another size has no in-between", () => {
+test("sizes change by nearest neighbour, as on the server", () => {
+  // floor((i + 0.5) * 5 / 3) is 0, 2, 4
+  const line = Uint8Array.from([1, 2, 3, 4, 5]);
+  expect([...resizeNearest(line, { width: 5, height: 1 }, { width: 3, height: 1 })]).toEqual([1, 3, 5]);
   expect(resizeArea(drawn("#.", ".#"), 4, 2)).toEqual(drawn("##..", "..##"));
 });
