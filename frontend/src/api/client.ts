@@ -17,9 +17,9 @@ import type {
 export interface Client {
   models(): Promise<Models>;
   examples(): Promise<Example[]>;
-  exampleMask(name: string): Promise<Uint8Array>;
+  exampleMask(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** A mask file of any kind, as a palette PNG of region ids. */
-  readMask(file: Blob, order: string): Promise<Uint8Array>;
+  readMask(file: Blob, order: string): Promise<Uint8Array<ArrayBuffer>>;
   /** A photograph's mask; `align` looks for the largest face and cuts it out first. */
   parse(photo: Blob, align: boolean): Promise<Parsed>;
   generate(request: GenerateRequest): Promise<JobStatus[]>;
@@ -30,7 +30,7 @@ export interface Client {
   results(before: string | null): Promise<Results>;
   result(id: string): Promise<Result>;
   removeResult(id: string): Promise<void>;
-  resultFile(id: string, file: ResultFile): Promise<Uint8Array>;
+  resultFile(id: string, file: ResultFile): Promise<Uint8Array<ArrayBuffer>>;
   /** Where an `<img>` finds a result's file. */
   resultUrl(id: string, file: ResultFile): string;
   /** Where an `<img>` finds a running job's preview; the step keeps browsers from showing an old one. */
@@ -62,7 +62,7 @@ export function createClient({ baseUrl = "", token = () => null, fetch }: Client
     },
   });
 
-  async function bytes(asked: Promise<Answer<ArrayBuffer>>): Promise<Uint8Array> {
+  async function bytes(asked: Promise<Answer<ArrayBuffer>>): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(await answered(asked));
   }
 

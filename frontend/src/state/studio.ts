@@ -20,10 +20,19 @@ export interface Work {
   readonly edit?: EditSettings;
 }
 
+/** Whether the page can work: what it lacks is the token, or the studio. */
+export type Phase = "starting" | "locked" | "unreachable" | "ready";
+
 /** All that the page knows and can do; panels get it as their prop `studio`. */
 export interface Studio {
   readonly client: Client;
   readonly editor: Editor;
+
+  readonly phase: ReadonlySignal<Phase>;
+  /** Whether jobs are heard of; if not, that is being tried again. */
+  readonly connected: ReadonlySignal<boolean>;
+  /** Get all that the page needs, again after a failure; with the token if it is given. */
+  start(token?: string): Promise<void>;
 
   readonly model: ReadonlySignal<Model | null>;
   /** In the order of their ids; empty until they are known. */
@@ -39,7 +48,7 @@ export interface Studio {
   readonly source: Signal<EditSource | null>;
   readonly edit: Signal<EditSettings>;
 
-  /** Newest first; ended ones stay until they are dismissed, done ones become results. */
+  /** Newest first; failed ones stay until they are dismissed, done ones become results. */
   readonly jobs: ReadonlySignal<readonly JobStatus[]>;
   /** Whether a request is on its way to the queue. */
   readonly sending: ReadonlySignal<boolean>;
@@ -60,6 +69,8 @@ export interface Studio {
   submitEdit(request: EditRequest): Promise<boolean>;
   cancel(job: JobStatus): Promise<void>;
   dismissJob(job: JobStatus): void;
+  /** What a job was asked for with, if this page did; failed ones can begin again with it. */
+  workOf(job: JobStatus): Work | null;
 
   loadMoreResults(): Promise<void>;
   /** Bring back every field of a result and its mask; for an edit, also what it started from. */
