@@ -10,6 +10,6 @@ export default defineConfig({
     assetsInlineLimit: 0, // the server's content security policy allows files of its own alone
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/api": "http://localhost:7860" } },
+  server: { proxy: { "/api": process.env.STUDIO ?? "http://localhost:7860" } },
   test: { environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"] },
 });

@@ -16,6 +16,6 @@ export function PixelCanvas({ width, height, pixels, class: name, label }: Pixel
   useLayoutEffect(() => {
     ref.current?.getContext("2d")?.putImageData(new ImageData(pixels, width, height), 0, 0);
   }, [pixels, width, height]);
-  const role = label === undefined ? { "aria-hidden": true } : { role: "img", "aria-label": label };
-  return <canvas ref={ref} class={name} width={width} height={height} {...role} />;
+  const seen = label === undefined ? { "aria-hidden": true } : { role: "img" as const, "aria-label": label };
+  return <canvas ref={ref} class={name} width={width} height={height} {...seen} />;
 }
