@@ -1,36 +1,40 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import "./Dialog.css";
-import { CloseIcon } from "./icons";
 
-interface DialogProps {
+export interface DialogProps {
   title: string;
-  onClose(): void;
+  /** Called when it was closed: by its button, by Escape, by a press beside it. */
+  onClose: () => void;
+  onKeyDown?: (event: KeyboardEvent) => void;
   children: ComponentChildren;
 }
 
-/** A dialog that is open as long as it is there; Escape, the cross and a click beside it close it. */
-export function Dialog({ title, onClose, children }: DialogProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const id = useId();
-  useEffect(() => dialog.current?.showModal(), []);
+/** A window over the page, which waits until it is closed. */
+export function Dialog({ title, onClose, onKeyDown, children }: DialogProps) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  useEffect(() => ref.current?.showModal(), []);
+  const close = () => ref.current?.close();
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Escape, which the browser turns into close
     <dialog
-      ref={dialog}
+      ref={ref}
       class="dialog"
-      aria-labelledby={id}
+      aria-labelledby={heading}
       onClose={onClose}
-      onClick={(event) => event.target === dialog.current && onClose()}
+      onKeyDown={onKeyDown}
+      onPointerDown={(event) => event.target === event.currentTarget && close()}
     >
-      <div class="dialog-body">
+      <div class="dialog-paper">
         <header class="dialog-head">
-          <h2 id={id}>{title}</h2>
-          <button type="button" class="quiet icon" aria-label="Close" onClick={onClose}>
-            <CloseIcon />
+          <h2 id={heading}>{title}</h2>
+          <button type="button" class="dialog-close" aria-label="Close" onClick={close}>
+            <svg viewBox="0 0 16 16" aria-hidden="true">
+              <path d="M3 3l10 10M13 3L3 13" />
+            </svg>
           </button>
         </header>
-        {children}
+        <div class="dialog-body">{children}</div>
       </div>
     </dialog>
   );
