@@ -21,13 +21,10 @@ export function NumberField(props: NumberFieldProps) {
   const id = useId();
 
   function read(field: HTMLInputElement): void {
-    if (field.value === "" && placeholder !== undefined) return onChange(null);
-    const number = Number(field.value);
-    const steps = Math.round((number - min) / step);
-    const kept = Number(Math.min(max, Math.max(min, min + steps * step)).toFixed(6));
-    if (field.value !== "" && Number.isFinite(kept)) onChange(kept);
-    // The state may already hold what is kept, and then nothing but this changes the field.
-    field.value = field.value === "" ? String(value ?? "") : String(kept);
+    const empty = placeholder === undefined ? value : null;
+    const kept = field.value === "" ? empty : nearest(Number(field.value), min, max, step);
+    onChange(kept);
+    field.value = String(kept ?? ""); // the state may have held it already, and then draws nothing anew
   }
 
   return (
@@ -49,4 +46,9 @@ export function NumberField(props: NumberFieldProps) {
       <FieldProblem id={`${id}-problem`} text={problem} />
     </div>
   );
+}
+
+function nearest(number: number, min: number, max: number, step: number): number {
+  const stepped = min + Math.round((number - min) / step) * step;
+  return Number(Math.min(max, Math.max(min, stepped)).toFixed(6));
 }
