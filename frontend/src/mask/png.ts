@@ -2,8 +2,8 @@ import { decode, encode } from "fast-png";
 import { type LabelRaster, MAX_SIDE, NUM_LABELS } from "./label-raster";
 
 /** An 8-bit grey PNG whose values are the labels: what the API takes as a mask. */
-export function encodeMask({ width, height, labels }: LabelRaster): Uint8Array {
-  return encode({ width, height, data: labels, depth: 8, channels: 1 });
+export function encodeMask({ width, height, labels }: LabelRaster): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(encode({ width, height, data: labels, depth: 8, channels: 1 }));
 }
 
 /**
