@@ -13,6 +13,8 @@ export const WHOLE_MASK = "mask";
 /** Weights of experts, in bytes: 255 is all of the weight. */
 export interface GateMaps {
   readonly layout: GatesLayout;
+  /** The largest weight of all, 0 to 1. */
+  readonly largest: number;
   /** The weights of one expert at one step, `rows * columns` of them. */
   weights(step: number, plane: string): Uint8Array;
 }
@@ -28,8 +30,11 @@ export function decodeGates(bytes: Uint8Array, layout: GatesLayout): GateMaps {
         `must be grey and ${width} x ${height}`,
     );
   }
+  let largest = 0;
+  for (const weight of png.data) largest = Math.max(largest, weight);
   return {
     layout,
+    largest: largest / 255,
     weights(step, plane) {
       const place = planes.indexOf(plane);
       if (place < 0 || step < 0 || step >= steps) throw new Error(`no gates of ${plane} at step ${step}`);
@@ -56,6 +61,14 @@ export function shareOfPlaces(mask: LabelRaster, label: number, rows: number, co
     }
   }
   return found.map((count, place) => count / Math.max(1, pixels[place] ?? 0));
+}
+
+/** The next of 1, 2 and 5 times a power of ten that is not below a weight. */
+export function roundUp(weight: number): number {
+  if (weight <= 0) return 1;
+  const power = 10 ** Math.floor(Math.log10(weight));
+  const digit = [1, 2, 5].find((some) => some * power >= weight) ?? 10;
+  return Number((digit * power).toPrecision(1));
 }
 
 /** The mean weight, 0 to 1; with `shares`, over the places of a region alone. NaN where that has no place. */

@@ -10,7 +10,7 @@ const STOPS: readonly Color[] = [
   [252, 250, 180],
 ];
 
-/** Weights that the legend names. */
+/** Weights that the legend names, as parts of the largest that has a colour. */
 export const LEGEND_WEIGHTS: readonly number[] = [0, 0.05, 0.25, 0.5, 1];
 
 /** Where a weight in 0 to 1 lies on the ramp: at its square root, so that small ones differ too. */
@@ -29,16 +29,11 @@ export function rampColor(place: number): Color {
   return [between(0), between(1), between(2)];
 }
 
-const COLORS: readonly Color[] = Array.from({ length: 256 }, (_, weight) =>
-  rampColor(placeOnRamp(weight / 255)),
-);
-
-/** Weights in bytes as the bytes of RGBA pixels. */
-export function heatPixels(weights: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
+/** Weights in bytes as the bytes of RGBA pixels; `brightest` is the weight at the ramp's end, 0 to 1. */
+export function heatPixels(weights: Uint8Array, brightest = 1): Uint8ClampedArray<ArrayBuffer> {
   const pixels = new Uint8ClampedArray(weights.length * 4);
   weights.forEach((weight, place) => {
-    const [red, green, blue] = COLORS[weight] ?? [0, 0, 0];
-    pixels.set([red, green, blue, 255], place * 4);
+    pixels.set([...rampColor(placeOnRamp(weight / 255 / brightest)), 255], place * 4);
   });
   return pixels;
 }

@@ -1,6 +1,6 @@
 import { encode } from "fast-png";
 import { expect, test } from "vitest";
-import { decodeGates, meanWeight, shareOfPlaces } from "../../src/gates/gate-maps";
+import { decodeGates, meanWeight, roundUp, shareOfPlaces } from "../../src/gates/gate-maps";
 import { heatPixels, LEGEND_WEIGHTS, placeOnRamp, rampColor } from "../../src/gates/heat";
 
 // Two steps of three planes, tiles of 2 rows x 2 columns: the tens are the step and plane, the ones the place.
@@ -17,6 +17,7 @@ const png = (width: number, height: number, channels = 1) =>
 test("every tile of the picture is found", () => {
   const bytes = encode({ width: 6, height: 4, channels: 1, depth: 8, data: Uint8Array.from(ROWS.flat()) });
   const maps = decodeGates(bytes, LAYOUT);
+  expect(maps.largest).toBeCloseTo(123 / 255);
   expect([...maps.weights(0, "mask")]).toEqual([0, 1, 2, 3]);
   expect([...maps.weights(0, "skin")]).toEqual([20, 21, 22, 23]);
   expect([...maps.weights(1, "background")]).toEqual([110, 111, 112, 113]);
@@ -41,6 +42,10 @@ test("means are over all places, or over a region's", () => {
   expect(meanWeight(weights, new Float32Array(4))).toBeNaN();
 });
 
+test("scales end at round numbers", () => {
+  expect([0.123, 0.2, 0.0501, 0.7, 0].map(roundUp)).toEqual([0.2, 0.2, 0.1, 1, 1]);
+});
+
 test("the ramp goes from dark to bright, by the square root of the weight", () => {
   expect(rampColor(0)).toEqual([8, 6, 24]);
   expect(rampColor(1)).toEqual([252, 250, 180]);
@@ -53,4 +58,5 @@ test("the ramp goes from dark to bright, by the square root of the weight", () =
   });
   expect(bright).toEqual(bright.toSorted((a, b) => a - b));
   expect([...heatPixels(Uint8Array.from([0, 255]))]).toEqual([8, 6, 24, 255, 252, 250, 180, 255]);
+  expect([...heatPixels(Uint8Array.from([51]), 0.2)]).toEqual([252, 250, 180, 255]);
 });
