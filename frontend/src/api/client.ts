@@ -33,6 +33,8 @@ export interface Client {
   resultFile(id: string, file: ResultFile): Promise<Uint8Array<ArrayBuffer>>;
   /** Where an `<img>` finds a result's file. */
   resultUrl(id: string, file: ResultFile): string;
+  /** Where a browser finds the whole request of a result. */
+  requestUrl(id: string): string;
   /** Where an `<img>` finds a running job's preview; the step keeps browsers from showing an old one. */
   previewUrl(id: string, step: number): string;
   exampleUrl(name: string): string;
@@ -90,6 +92,7 @@ export function createClient({ baseUrl = "", token = () => null, fetch }: Client
     resultFile: (id, file) =>
       bytes(api.GET(`${PREFIX}/results/{id}/${file}`, { params: { path: { id } }, parseAs: "arrayBuffer" })),
     resultUrl: (id, file) => `${baseUrl}${PREFIX}/results/${id}/${file}`,
+    requestUrl: (id) => `${baseUrl}${PREFIX}/results/${id}`,
     previewUrl: (id, step) => `${baseUrl}${PREFIX}/jobs/${id}/preview?step=${step}`,
     exampleUrl: (name) => `${baseUrl}${PREFIX}/examples/${encodeURIComponent(name)}`,
     eventsUrl: () => `${baseUrl}${PREFIX}/events`,

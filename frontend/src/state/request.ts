@@ -44,6 +44,9 @@ export const NEW_REQUEST: FaceRequest = {
 
 export const NEW_EDIT: EditSettings = { regions: null, depth: 1, border: null };
 
+/** The largest that the API takes. */
+export const MAX_SEED = Number.MAX_SAFE_INTEGER;
+
 /** Steps from one preview to the next. */
 export const PREVIEW_EVERY = 3;
 

@@ -54,3 +54,9 @@ export const HalfIcon = icon(
 );
 export const TrashIcon = icon(<path d="M3 4.5h10M6 4.5V3h4v1.5m-6 0 .7 9h6.6l.7-9" />);
 export const DownloadIcon = icon(<path d="M8 2v8m-3-3 3 3 3-3M3 13.5h10" />);
+export const KeyboardIcon = icon(
+  <>
+    <rect x="1.5" y="4" width="13" height="8.5" rx="1.5" />
+    <path d="M4.5 7h0m2.3 0h0m2.4 0h0m2.3 0h0M5 10h6" />
+  </>,
+);
