@@ -18,15 +18,9 @@ export function Sheet(props: {
   const style = useComputed(() => {
     const { width, height } = editor.raster.value;
     const { zoom, x, y } = view.viewport.value;
-    return {
-      width: `${width}px`,
-      height: `${height}px`,
-      transform: `translate(${x}px, ${y}px) scale(${zoom})`,
-    };
+    return `width: ${width}px; height: ${height}px; transform: translate(${x}px, ${y}px) scale(${zoom})`;
   });
-  const labelStyle = useComputed(() => ({
-    opacity: editor.photo.value ? String(editor.opacity.value) : "1",
-  }));
+  const labelStyle = useComputed(() => `opacity: ${editor.photo.value ? editor.opacity.value : 1}`);
   return (
     <div class="sheet" style={style}>
       <Photo photo={editor.photo} />
