@@ -10,6 +10,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the server's content security policy allows files of its own alone
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/api": process.env.STUDIO ?? "http://localhost:7860" } },
+  // The studio refuses pages of other origins, and the short form would make this one look like that.
+  server: { proxy: { "/api": { target: process.env.STUDIO ?? "http://localhost:7860", changeOrigin: false } } },
   test: { environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"] },
 });

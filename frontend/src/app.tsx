@@ -1,5 +1,4 @@
 import { type Signal, useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import type { Result } from "./api/types";
 import { MaskEditor } from "./editor/MaskEditor";
 import { Gallery, titleOf } from "./panels/Gallery";
@@ -13,6 +12,7 @@ import { Header } from "./shell/Header";
 import { HelpDialog } from "./shell/HelpDialog";
 import { Notices } from "./shell/Notices";
 import { type Part, Parts } from "./shell/Parts";
+import { useShortcuts } from "./shell/shortcuts";
 import type { Studio } from "./state/studio";
 import type { Theme } from "./state/theme";
 import "./app.css";
@@ -29,17 +29,13 @@ export function App({ studio, theme }: { studio: Studio; theme: Signal<Theme> })
     studio.generate();
   }
 
-  useEffect(() => {
-    function onKeyDown(event: KeyboardEvent): void {
-      if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && studio.phase.value === "ready") {
-        event.preventDefault();
-        if (studio.source.value === null) generate();
-      }
-      if (event.key === "?" && !isTyping(event.target)) help.value = true;
-    }
-    addEventListener("keydown", onKeyDown);
-    return () => removeEventListener("keydown", onKeyDown);
+  useShortcuts({
+    make() {
+      if (ready && studio.source.value === null) generate();
+    },
+    help() {
+      help.value = true;
+    },
   });
 
   const selected = studio.selected.value;
@@ -59,13 +55,13 @@ export function App({ studio, theme }: { studio: Studio; theme: Signal<Theme> })
             <section class="app-mask" aria-label="Mask">
               <MaskEditor editor={studio.editor} regions={studio.regions.value} />
             </section>
-            <section class="app-words" aria-label="Words">
+            <section class="app-words" aria-label="Request">
               <GeneratePanel studio={studio} />
             </section>
             <div class="app-bar">
               <GenerateBar studio={studio} onGenerate={generate} />
             </div>
-            <section class="app-faces" aria-label="Faces">
+            <section class="app-faces" aria-label="Pictures">
               <JobList studio={studio} />
               {selected && (
                 <ResultView
@@ -117,11 +113,5 @@ export function App({ studio, theme }: { studio: Studio; theme: Signal<Theme> })
         />
       )}
     </div>
-  );
-}
-
-function isTyping(target: EventTarget | null): boolean {
-  return (
-    target instanceof Element && target.matches("input:not([type=range], [type=checkbox]), textarea, select")
   );
 }

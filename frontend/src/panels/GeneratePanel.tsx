@@ -13,7 +13,7 @@ export function GeneratePanel({ studio }: { studio: Studio }) {
       <div class="generate-line">
         <SeedField studio={studio} />
         <NumberField
-          label="Faces"
+          label="Count"
           value={studio.request.value.count}
           min={1}
           max={16}
