@@ -2,7 +2,7 @@ import type { Studio } from "../state/studio";
 import "./GenerateBar.css";
 
 /** The button that makes faces, and what will happen when it is pressed. */
-export function GenerateBar({ studio, onGenerate }: { studio: Studio; onGenerate(): void }) {
+export function GenerateBar({ studio }: { studio: Studio }) {
   const { count, caption } = studio.request.value;
   return (
     <div class="generate-bar">
@@ -11,7 +11,7 @@ export function GenerateBar({ studio, onGenerate }: { studio: Studio; onGenerate
         class="primary"
         disabled={studio.sending.value}
         aria-keyshortcuts="Control+Enter"
-        onClick={onGenerate}
+        onClick={() => studio.generate()}
       >
         {count === 1 ? "Generate a face" : `Generate ${count} faces`}
         <span class="keys" aria-hidden="true">

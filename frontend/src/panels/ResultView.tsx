@@ -1,24 +1,22 @@
-import type { ComponentChildren } from "preact";
 import type { Result } from "../api/types";
 import type { Studio } from "../state/studio";
 import { TrashIcon } from "../ui/icons";
 import { titleOf } from "./Gallery";
+import { ResultPicture } from "./ResultPicture";
 import "./ResultView.css";
 
 interface ResultViewProps {
   studio: Studio;
   result: Result;
-  /** The picture, or a comparison of it. */
-  children: ComponentChildren;
   onInspect(): void;
   onDelete(): void;
 }
 
 /** The face that is looked at, what it was made from, and all that can be done with it. */
-export function ResultView({ studio, result, children, onInspect, onDelete }: ResultViewProps) {
+export function ResultView({ studio, result, onInspect, onDelete }: ResultViewProps) {
   return (
     <article class="result-view" aria-label={titleOf(result)}>
-      {children}
+      <ResultPicture key={result.id} studio={studio} result={result} />
       <p class="result-caption">{result.prompt || "Without words"}</p>
       {result.warnings.map((warning) => (
         <p key={warning} class="result-warning">

@@ -1,9 +1,6 @@
-import type { Signal } from "@preact/signals";
 import { isActive } from "../state/job-list";
-import type { Studio } from "../state/studio";
+import type { Part, Studio } from "../state/studio";
 import "./Parts.css";
-
-export type Part = "mask" | "words" | "faces";
 
 const TITLES: readonly (readonly [part: Part, title: string])[] = [
   ["mask", "Mask"],
@@ -12,7 +9,7 @@ const TITLES: readonly (readonly [part: Part, title: string])[] = [
 ];
 
 /** Which part is seen where not all have room. */
-export function Parts({ part, studio }: { part: Signal<Part>; studio: Studio }) {
+export function Parts({ studio }: { studio: Studio }) {
   const running = studio.jobs.value.filter(isActive).length;
   return (
     <nav class="parts" aria-label="Parts of the page">
@@ -22,9 +19,9 @@ export function Parts({ part, studio }: { part: Signal<Part>; studio: Studio }) 
           type="button"
           class="quiet"
           data-part={name}
-          aria-current={part.value === name ? "true" : undefined}
+          aria-current={studio.part.value === name ? "true" : undefined}
           onClick={() => {
-            part.value = name;
+            studio.part.value = name;
           }}
         >
           {title}

@@ -14,7 +14,7 @@ import { createGallery } from "./gallery";
 import { createJobList } from "./job-list";
 import { createNotices } from "./notices";
 import { generateRequest } from "./request";
-import type { Phase, Studio, Work } from "./studio";
+import type { Part, Phase, Studio, Work } from "./studio";
 
 /** A studio that talks to `client`; nothing is asked until it is started. */
 export function createStudio(client: Client, token: Token): Studio {
@@ -25,11 +25,13 @@ export function createStudio(client: Client, token: Token): Studio {
   const models = signal<Models | null>(null);
   const sending = signal(false);
   const selected = signal<Result | null>(null);
+  const part = signal<Part>("mask");
   const notices = createNotices();
-  const desk = createDesk(client, editor, notices);
+  const desk = createDesk(client, editor, notices, part);
   const gallery = createGallery(client);
   const jobs = createJobList(finish);
   const works = new Map<string, Work>();
+  const photos = new Map<string, Blob>();
   let stopFollowing = () => {};
 
   keepDraft(editor);
@@ -75,6 +77,8 @@ export function createStudio(client: Client, token: Token): Studio {
   // -- jobs --------------------------------------------------------------------------------------------------
 
   async function finish(job: JobStatus): Promise<void> {
+    const source = works.get(job.id)?.source;
+    if (source?.kind === "photo") photos.set(job.id, source.blob);
     const ours = works.delete(job.id);
     try {
       const result = await client.result(job.id);
@@ -98,6 +102,7 @@ export function createStudio(client: Client, token: Token): Studio {
         works.set(job.id, work);
         jobs.accept(job);
       }
+      part.value = "faces";
       return true;
     } catch (error) {
       notices.report(failure, error);
@@ -125,6 +130,7 @@ export function createStudio(client: Client, token: Token): Studio {
     sending,
     results: gallery.results,
     hasMoreResults: gallery.hasMore,
+    part,
     selected,
     notices: notices.all,
     begin: desk.begin,
@@ -144,6 +150,7 @@ export function createStudio(client: Client, token: Token): Studio {
       jobs.drop(job.id);
     },
     workOf: (job) => works.get(job.id) ?? null,
+    photoOf: (result) => photos.get(result.id) ?? null,
     loadMoreResults: () =>
       gallery.loadMore().catch((error) => notices.report("Earlier faces could not be loaded", error)),
     restore: desk.restore,

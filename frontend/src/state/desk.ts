@@ -8,7 +8,7 @@ import { decodeMask } from "../mask/png";
 import type { Notices } from "./notices";
 import { drawSeed, type EditSettings, type FaceRequest, NEW_EDIT, requestOf } from "./request";
 import { requestMemory } from "./request-memory";
-import type { EditSource, Work } from "./studio";
+import type { EditSource, Part, Work } from "./studio";
 
 /** What is being worked on, and the ways to begin with something else. */
 export interface Desk {
@@ -26,8 +26,8 @@ export interface Desk {
   leaveEdit(): void;
 }
 
-/** A desk with the request of last time. */
-export function createDesk(client: Client, editor: Editor, notices: Notices): Desk {
+/** A desk with the request of last time. A beginning brings the mask into view. */
+export function createDesk(client: Client, editor: Editor, notices: Notices, part: Signal<Part>): Desk {
   const request = signal(requestMemory.read());
   const source = signal<EditSource | null>(null);
   const edit = signal(NEW_EDIT);
@@ -61,6 +61,7 @@ export function createDesk(client: Client, editor: Editor, notices: Notices): De
   function begin(work: Work, what: string): void {
     const before = current();
     show(work);
+    part.value = "mask";
     notices.tell(what, { label: "Back to what was here", run: () => show(before) });
   }
 

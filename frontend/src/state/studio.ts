@@ -23,6 +23,9 @@ export interface Work {
 /** Whether the page can work: what it lacks is the token, or the studio. */
 export type Phase = "starting" | "locked" | "unreachable" | "ready";
 
+/** The parts of the page; where not all have room, one is looked at. */
+export type Part = "mask" | "words" | "faces";
+
 /** All that the page knows and can do; panels get it as their prop `studio`. */
 export interface Studio {
   readonly client: Client;
@@ -56,6 +59,8 @@ export interface Studio {
   /** Newest first, as far as they were loaded. */
   readonly results: ReadonlySignal<readonly Result[]>;
   readonly hasMoreResults: ReadonlySignal<boolean>;
+  /** What is looked at where not all has room: the mask after a beginning, faces when some are on the way. */
+  readonly part: Signal<Part>;
   /** The result that is looked at. */
   readonly selected: Signal<Result | null>;
 
@@ -71,6 +76,8 @@ export interface Studio {
   dismissJob(job: JobStatus): void;
   /** What a job was asked for with, if this page did; failed ones can begin again with it. */
   workOf(job: JobStatus): Work | null;
+  /** The photograph that a result was edited from, as long as this page knows; the studio does not keep it. */
+  photoOf(result: Result): Blob | null;
 
   loadMoreResults(): Promise<void>;
   /** Bring back every field of a result and its mask; for an edit, also what it started from. */
