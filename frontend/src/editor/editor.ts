@@ -5,7 +5,6 @@ import {
   changedPixels,
   countLabels,
   createRaster,
-  equalRasters,
   type LabelRaster,
   mirrorRaster,
 } from "../mask/label-raster";
@@ -71,10 +70,7 @@ export function createEditor(first: LabelRaster = createRaster(512, 512)): Edito
   }
 
   function replace(next: LabelRaster): void {
-    const before = raster.peek();
-    if (equalRasters(before, next)) return;
-    history.push(before, next);
-    show(next);
+    if (history.push(raster.peek(), next)) show(next);
   }
 
   return {

@@ -32,9 +32,10 @@ export function colorPixels(
   const pixels = new Uint32Array(width * (rect.bottom - rect.top));
   let at = 0;
   for (let y = rect.top; y < rect.bottom; y++) {
-    const row = y * raster.width;
-    for (const label of raster.labels.subarray(row + rect.left, row + rect.right))
-      pixels[at++] = colors[label] ?? 0;
+    const end = y * raster.width + rect.right;
+    for (let from = end - width; from < end; from++) {
+      pixels[at++] = colors[raster.labels[from] ?? BACKGROUND] ?? 0;
+    }
   }
   return new Uint8ClampedArray(pixels.buffer);
 }

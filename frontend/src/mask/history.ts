@@ -25,17 +25,22 @@ export class History {
     return this.#done < this.#steps.length;
   }
 
-  /** Remember a step. What was undone before it is forgotten, and the oldest steps beyond the memory bound. */
-  push(before: LabelRaster, after: LabelRaster): void {
-    for (const step of this.#steps.splice(this.#done)) this.#bytes -= numBytes(step);
+  /**
+   * Remember a step, unless it changed nothing; returns whether it did. What was undone before it is forgotten,
+   * and so are the oldest steps beyond the memory bound.
+   */
+  push(before: LabelRaster, after: LabelRaster): boolean {
     const step = sameSize(before, after)
       ? { runs: changedRuns(before.labels, after.labels) }
       : { before, after };
+    if ("runs" in step && step.runs.length === 0) return false;
+    for (const undone of this.#steps.splice(this.#done)) this.#bytes -= numBytes(undone);
     this.#steps.push(step);
     this.#bytes += numBytes(step);
     while (this.#bytes > this.maxBytes && this.#steps.length > 1)
       this.#bytes -= numBytes(this.#steps.shift());
     this.#done = this.#steps.length;
+    return true;
   }
 
   /** The raster before the last step, null if there is none. `current` must be what that step made. */
@@ -63,12 +68,14 @@ export class History {
 
 function changedRuns(before: Uint8Array, after: Uint8Array): Runs {
   const runs: number[] = [];
-  for (let at = 0; at < after.length; ) {
-    const [old, now] = [before[at], after[at]];
-    const start = at++;
-    if (old === undefined || now === undefined || old === now) continue;
-    while (at < after.length && before[at] === old && after[at] === now) at++;
-    runs.push(start, at - start, (old << 8) | now);
+  const end = after.length;
+  for (let at = 0; at < end; at++) {
+    const old = before[at] ?? 0;
+    const now = after[at] ?? 0;
+    if (old === now) continue;
+    const start = at;
+    while (at + 1 < end && before[at + 1] === old && after[at + 1] === now) at++;
+    runs.push(start, at + 1 - start, (old << 8) | now);
   }
   return Uint32Array.from(runs);
 }

@@ -46,7 +46,10 @@ export function labelAt({ width, height, labels }: LabelRaster, x: number, y: nu
 /** How many pixels have each label. */
 export function countLabels({ labels }: LabelRaster): Uint32Array {
   const counts = new Uint32Array(NUM_LABELS);
-  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  for (let at = 0; at < labels.length; at++) {
+    const label = labels[at] ?? BACKGROUND;
+    counts[label] = (counts[label] ?? 0) + 1;
+  }
   return counts;
 }
 

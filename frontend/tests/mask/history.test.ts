@@ -26,7 +26,10 @@ describe("history", () => {
       const choice = random(5);
       if (choice < 2) {
         const next = changed(current);
-        history.push(current, next);
+        if (!history.push(current, next)) {
+          expect(next).toEqual(current);
+          continue;
+        }
         past.push(current);
         future.length = 0;
         current = next;
@@ -60,6 +63,14 @@ describe("history", () => {
     let steps = 0;
     for (let current = blank; history.canUndo; steps++) current = history.undo(current) ?? current;
     expect(steps).toBe(100);
+  });
+
+  it("takes no step where nothing changed, and can still redo", () => {
+    const history = new History();
+    history.push(rasterOf("11"), rasterOf("12"));
+    history.undo(rasterOf("12"));
+    expect(history.push(rasterOf("11"), rasterOf("11"))).toBe(false);
+    expect([history.canUndo, history.canRedo]).toEqual([false, true]);
   });
 
   it("keeps the last step however large", () => {
