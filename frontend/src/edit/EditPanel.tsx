@@ -1,16 +1,17 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
 import { CaptionField } from "../panels/CaptionField";
 import { FinerSettings } from "../panels/FinerSettings";
 import { SeedField } from "../panels/SeedField";
 import type { EditSource, Studio } from "../state/studio";
 import { NumberField } from "../ui/NumberField";
 import { SliderField } from "../ui/SliderField";
+import { useObjectUrl } from "../ui/use-object-url";
 import { AreaView } from "./AreaView";
 import "./EditPanel.css";
-import { defaultBorder, type EditPlan, pictureSize, planEdit } from "./edit-plan";
-import { askForEdit } from "./edit-request";
+import { EditBar } from "./EditBar";
+import { defaultBorder, type EditPlan, pictureSize } from "./edit-plan";
 import { labelsInArea } from "./edited-area";
 import { RegionWords } from "./RegionWords";
+import { usePlan } from "./use-plan";
 import { WhereField } from "./WhereField";
 
 /** How a picture is edited, while there is one; nothing otherwise. */
@@ -82,26 +83,6 @@ function Panel({ studio, source }: { studio: Studio; source: EditSource }) {
   );
 }
 
-/** The button that asks for the edit, or why it cannot. */
-function EditBar({ studio, source, plan }: { studio: Studio; source: EditSource; plan: EditPlan }) {
-  const { count } = studio.request.value;
-  const obstacle = formObstacle(studio, source) ?? plan.obstacle;
-  return (
-    <div class="edit-bar">
-      <button
-        type="button"
-        class="primary"
-        disabled={studio.sending.value || obstacle !== null}
-        aria-keyshortcuts="Control+Enter"
-        onClick={() => askForEdit(studio)}
-      >
-        {count === 1 ? "Draw it anew" : `Draw it anew ${count} times`}
-      </button>
-      <p role="status">{obstacle ?? "The original stays as it is; the edit becomes a face of its own."}</p>
-    </div>
-  );
-}
-
 /** Makes the mask that is painted the one that the picture has: what was wrong in it is no wish. */
 function MaskCorrection({ studio, source }: { studio: Studio; source: EditSource }) {
   const mask = studio.editor.raster.value;
@@ -121,24 +102,6 @@ function MaskCorrection({ studio, source }: { studio: Studio; source: EditSource
   );
 }
 
-/** Why a photograph does not fit the model, null if it does. */
-function formObstacle(studio: Studio, source: EditSource): string | null {
-  const problem = studio.problemOf("image") ?? studio.problemOf("result");
-  const { width, height } = pictureSize(source);
-  if (problem !== null || source.kind === "result" || width === height) return problem;
-  return `The photograph is ${width} × ${height}, the model draws squares: open it again and have its face cut out.`;
-}
-
-function usePlan(studio: Studio, source: EditSource): EditPlan {
-  const wanted = studio.editor.raster.value;
-  const { regions: names } = studio.edit.value;
-  const all = studio.regions.value;
-  return useMemo(() => {
-    const chosen = names && new Set(all.filter(({ name }) => names.includes(name)).map(({ id }) => id));
-    return planEdit(source.oldMask, wanted, chosen);
-  }, [source.oldMask, wanted, names, all]);
-}
-
 function mostEdited(studio: Studio, source: EditSource, plan: EditPlan): string | null {
   const [label] = labelsInArea(plan.area, source.oldMask, studio.editor.raster.value);
   return label === undefined ? null : (studio.regions.value[label]?.name ?? null);
@@ -146,13 +109,6 @@ function mostEdited(studio: Studio, source: EditSource, plan: EditPlan): string 
 
 /** Where the original can be seen. */
 function usePicture(studio: Studio, source: EditSource): string {
-  const blob = source.kind === "photo" ? source.blob : null;
-  const [url, setUrl] = useState("");
-  useEffect(() => {
-    if (!blob) return;
-    const made = URL.createObjectURL(blob);
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
-  }, [blob]);
-  return source.kind === "result" ? studio.client.resultUrl(source.result.id, "picture.png") : url;
+  const photo = useObjectUrl(source.kind === "photo" ? source.blob : null);
+  return source.kind === "result" ? studio.client.resultUrl(source.result.id, "picture.png") : photo;
 }
