@@ -11,6 +11,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   // The studio refuses pages of other origins, and the short form would make this one look like that.
-  server: { proxy: { "/api": { target: process.env.STUDIO ?? "http://localhost:7860", changeOrigin: false } } },
+  server: {
+    proxy: { "/api": { target: process.env.STUDIO ?? "http://localhost:7860", changeOrigin: false } },
+  },
   test: { environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"] },
 });

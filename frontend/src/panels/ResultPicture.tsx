@@ -3,18 +3,21 @@ import { useEffect } from "preact/hooks";
 import type { Result } from "../api/types";
 import { Compare } from "../edit/Compare";
 import type { Studio } from "../state/studio";
+import { useObjectUrl } from "../ui/use-object-url";
 import { titleOf } from "./Gallery";
 
 /** A result's picture; an edit's can be compared with what it was made from, as long as that is kept. */
 export function ResultPicture({ studio, result }: { studio: Studio; result: Result }) {
   const comparing = useSignal(false);
-  const before = useOriginal(studio, result);
+  const original = useOriginal(studio, result);
+  const photo = useObjectUrl(studio.photoOf(result));
+  const before = original === null ? photo : studio.client.resultUrl(original, "picture.png");
   const url = studio.client.resultUrl(result.id, "picture.png");
   return (
     <>
       {before && comparing.value ? (
         <Compare
-          before={studio.client.resultUrl(before, "picture.png")}
+          before={before}
           after={url}
           alt={titleOf(result)}
           width={result.width}

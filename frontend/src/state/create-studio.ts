@@ -48,7 +48,7 @@ export function createStudio(client: Client, token: Token): Studio {
     try {
       await openSession();
       [models.value] = await Promise.all([client.models(), gallery.load()]);
-      notices.forgetProblems();
+      notices.clear();
       phase.value = "ready";
     } catch (error) {
       phase.value = error instanceof ProblemError && error.status === 401 ? "locked" : "unreachable";
@@ -95,7 +95,7 @@ export function createStudio(client: Client, token: Token): Studio {
     if (sending.value) return false;
     const work = desk.current();
     sending.value = true;
-    notices.forgetProblems();
+    notices.clear();
     try {
       const taken = await ask();
       for (const job of taken) {

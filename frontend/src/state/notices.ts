@@ -23,8 +23,8 @@ export interface Notices {
   report(what: string, error: unknown): void;
   tell(text: string, action?: NoticeAction): void;
   dismiss(notice: Notice): void;
-  /** Forget the problems of the attempt before. */
-  forgetProblems(): void;
+  /** Forget what belongs to the attempt before. */
+  clear(): void;
   problemOf(field: string): string | null;
 }
 
@@ -54,9 +54,9 @@ export function createNotices(): Notices {
     dismiss(notice) {
       all.value = all.value.filter(({ id }) => id !== notice.id);
     },
-    forgetProblems() {
+    clear() {
       fields.value = [];
-      all.value = all.value.filter(({ kind }) => kind !== "problem");
+      all.value = [];
     },
     problemOf: (field) =>
       fields.value.find((problem) => problem.field === field || problem.field.startsWith(`${field}.`))
