@@ -32,7 +32,7 @@ export function AreaView({ picture, width, height, plan, border }: AreaViewProps
           <>
             <span class="area-key area-key-new">Drawn anew: {partOfPicture(share)}</span>
             {border > 0 && <span class="area-key area-key-border">fades into the old</span>}
-            <span>Every other pixel stays exactly as it is.</span>
+            <span>Outside, every pixel stays the original’s, exactly.</span>
           </>
         ) : (
           <span>Nothing is drawn anew yet.</span>

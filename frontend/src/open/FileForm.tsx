@@ -44,7 +44,7 @@ export function FileForm({ studio, file, onDone }: FileFormProps) {
       await begin();
       onDone();
     } catch (error) {
-      problem.value = wordsOf(error);
+      problem.value = wordsOf(error).replace(/^body: /, ""); // what the API calls the file
     } finally {
       busy.value = false;
     }

@@ -31,7 +31,6 @@ export function FilePicker({ file }: { file: Signal<File | null> }) {
         </label>
         <input
           id={id}
-          class="said"
           type="file"
           accept={TYPES}
           onChange={(event) => {

@@ -43,5 +43,8 @@ export async function readPhoto(studio: Studio, file: File, align: boolean): Pro
   const parsed = await studio.client.parse(file, align);
   const photo = new Blob([fromBase64(parsed.photo)], { type: "image/png" });
   const mask = decodeMask(fromBase64(parsed.mask));
-  return () => studio.editPhoto(photo, mask);
+  return async () => {
+    await studio.editPhoto(photo, mask);
+    studio.change({ caption: "" }); // the words were said of another face
+  };
 }
