@@ -38,7 +38,7 @@ export function MaskEditor({ editor, regions }: { editor: Editor; regions: reado
   return (
     <div class="mask-editor" ref={root}>
       <div class="mask-editor-body">
-        <Toolbar editor={editor} view={view} mirror={mirror} />
+        <Toolbar editor={editor} mirror={mirror} />
         <Stage editor={editor} view={view} drawing={drawing} keys={keys} regions={known} />
         <RegionList editor={editor} regions={regions} />
         <StatusLine editor={editor} view={view} regions={regions} />

@@ -1,3 +1,5 @@
+import { useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import type { Region } from "../api/types";
 import { regionTitle } from "../ui/region-title";
 import type { Editor } from "./editor";
@@ -6,10 +8,15 @@ import "./RegionList.css";
 /** The regions to paint with, and how much of the mask each has. */
 export function RegionList({ editor, regions }: { editor: Editor; regions: readonly Region[] }) {
   const counts = editor.counts.value;
+  const list = useRef<HTMLFieldSetElement>(null);
+  useSignalEffect(() => {
+    const input = list.current?.querySelector(`input[value="${editor.region.value}"]`);
+    input?.closest("label")?.scrollIntoView({ block: "nearest", inline: "nearest" }); // it may have been picked
+  });
   const total = editor.raster.value.labels.length;
   return (
-    <fieldset class="regions">
-      <legend>Region</legend>
+    <fieldset class="regions" ref={list}>
+      <legend class="visually-hidden">Region</legend>
       {regions.map(({ id, name, color }) => {
         const count = counts[id] ?? 0;
         return (
@@ -17,6 +24,7 @@ export function RegionList({ editor, regions }: { editor: Editor; regions: reado
             <input
               type="radio"
               name="region"
+              value={id}
               class="visually-hidden"
               checked={editor.region.value === id}
               onChange={() => {

@@ -18,7 +18,8 @@ export function Sheet(props: {
   const style = useComputed(() => {
     const { width, height } = editor.raster.value;
     const { zoom, x, y } = view.viewport.value;
-    return `width: ${width}px; height: ${height}px; transform: translate(${x}px, ${y}px) scale(${zoom})`;
+    const place = `transform: translate(${x}px, ${y}px) scale(${zoom}); --zoom: ${zoom}`;
+    return `width: ${width}px; height: ${height}px; ${place}`;
   });
   const labelStyle = useComputed(() => `opacity: ${editor.photo.value ? editor.opacity.value : 1}`);
   return (

@@ -26,6 +26,13 @@ export function Stage({ editor, view, drawing, keys, regions }: StageProps) {
   const pointers = useMemo(() => createPointers(editor, view, drawing), [editor, view, drawing]);
   const colors = useComputed<ColorTable>(() => colorTable(regions.value));
   const label = useComputed(() => describe(editor, regions.value));
+  const isUntouched = useComputed(
+    () =>
+      editor.isBlank.value &&
+      editor.photo.value === null &&
+      drawing.draft.value === null &&
+      !drawing.lasso.value.length,
+  );
   const size = useComputed(() => `${editor.raster.value.width} x ${editor.raster.value.height}`);
 
   useSignalEffect(() => {
@@ -74,6 +81,9 @@ export function Stage({ editor, view, drawing, keys, regions }: StageProps) {
     >
       <Sheet editor={editor} view={view} drawing={drawing} colors={colors} />
       <Pointer editor={editor} view={view} drawing={drawing} />
+      <p class="stage-hint" hidden={!isUntouched.value} aria-hidden="true">
+        Choose a region and paint
+      </p>
       <p id="stage-keys" class="visually-hidden">
         Arrow keys move the cursor, with Control by one pixel, with Shift they paint on the way. Enter or
         Space uses the tool; with the lasso it sets a corner, twice at one place closes it, Escape gives it

@@ -2,10 +2,12 @@ import { useComputed } from "@preact/signals";
 import type { Region } from "../api/types";
 import { labelAt } from "../mask/label-raster";
 import { regionTitle } from "../ui/region-title";
+import { ActButton } from "./ActButton";
 import type { Editor } from "./editor";
 import type { View } from "./view";
+import "./StatusLine.css";
 
-/** What is under the pointer. Screen readers hear it while the keyboard moves the cursor. */
+/** What is under the pointer, and how closely one looks. The first is read aloud while keys move the cursor. */
 export function StatusLine({
   editor,
   view,
@@ -23,12 +25,27 @@ export function StatusLine({
     return `${name} at ${Math.floor(cursor.x)}, ${Math.floor(cursor.y)}`;
   });
   const isSpoken = useComputed(() => (view.cursor.value?.by === "keyboard" ? "polite" : "off"));
+  const percent = useComputed(() => `${Math.round(view.viewport.value.zoom * 100)}%`);
   return (
-    <p class="status-line">
-      <span aria-live={isSpoken}>{place}</span>
-      <span>
+    <div class="status-line">
+      <p aria-live={isSpoken}>{place}</p>
+      <p>
         {editor.raster.value.width} × {editor.raster.value.height}
-      </span>
-    </p>
+      </p>
+      <div class="tool-group">
+        <ActButton icon="farther" title="Zoom out" keys="-" onClick={() => view.zoom(1 / 1.25)} />
+        <button
+          type="button"
+          class="tool tool-percent"
+          title="Show all (0)"
+          aria-keyshortcuts="0"
+          onClick={view.showAll}
+        >
+          <span class="visually-hidden">Show all, now </span>
+          {percent}
+        </button>
+        <ActButton icon="closer" title="Zoom in" keys="+" onClick={() => view.zoom(1.25)} />
+      </div>
+    </div>
   );
 }

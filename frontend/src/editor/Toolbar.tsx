@@ -1,8 +1,7 @@
-import { useComputed } from "@preact/signals";
+import { ActButton } from "./ActButton";
 import { type Editor, MAX_BRUSH, type Tool } from "./editor";
 import { Icon } from "./icons";
 import { TOOL_KEYS } from "./keys";
-import type { View } from "./view";
 import "./Toolbar.css";
 
 const TOOLS: readonly (readonly [tool: Tool, title: string])[] = [
@@ -15,11 +14,10 @@ const TOOLS: readonly (readonly [tool: Tool, title: string])[] = [
 ];
 
 /** Tools and their settings, and what acts on the whole mask. */
-export function Toolbar({ editor, view, mirror }: { editor: Editor; view: View; mirror: () => void }) {
-  const percent = useComputed(() => `${Math.round(view.viewport.value.zoom * 100)}%`);
+export function Toolbar({ editor, mirror }: { editor: Editor; mirror: () => void }) {
   return (
     <div class="toolbar" role="toolbar" aria-label="Mask tools">
-      <fieldset class="tool-group">
+      <fieldset class="tool-group tool-choice">
         <legend class="visually-hidden">Tool</legend>
         {TOOLS.map(([tool, title]) => (
           <button
@@ -38,60 +36,34 @@ export function Toolbar({ editor, view, mirror }: { editor: Editor; view: View; 
           </button>
         ))}
       </fieldset>
-      <BrushSize editor={editor} />
-      <Opacity editor={editor} />
       <div class="tool-group">
-        <Act
+        <ActButton
           icon="undo"
           title="Undo"
           keys="Control+Z"
           disabled={!editor.canUndo.value}
           onClick={editor.undo}
         />
-        <Act
+        <ActButton
           icon="redo"
           title="Redo"
           keys="Control+Shift+Z"
           disabled={!editor.canRedo.value}
           onClick={editor.redo}
         />
-        <Act icon="mirror" title="Mirror, left becomes right" keys="M" onClick={mirror} />
-        <Act icon="clear" title="Erase everything" disabled={editor.isBlank.value} onClick={editor.clear} />
       </div>
-      <div class="tool-group tool-zoom">
-        <Act icon="farther" title="Zoom out" keys="-" onClick={() => view.zoom(1 / 1.25)} />
-        <button type="button" class="tool" title="Show all (0)" aria-keyshortcuts="0" onClick={view.showAll}>
-          <span class="visually-hidden">Show all, now </span>
-          {percent}
-        </button>
-        <Act icon="closer" title="Zoom in" keys="+" onClick={() => view.zoom(1.25)} />
+      <BrushSize editor={editor} />
+      <Opacity editor={editor} />
+      <div class="tool-group">
+        <ActButton icon="mirror" title="Mirror, left becomes right" keys="M" onClick={mirror} />
+        <ActButton
+          icon="clear"
+          title="Erase everything"
+          disabled={editor.isBlank.value}
+          onClick={editor.clear}
+        />
       </div>
     </div>
-  );
-}
-
-interface ActProps {
-  icon: Parameters<typeof Icon>[0]["name"];
-  title: string;
-  keys?: string;
-  disabled?: boolean;
-  onClick: () => void;
-}
-
-function Act({ icon, title, keys, disabled = false, onClick }: ActProps) {
-  const hint = keys ? `${title} (${keys.replace("Control", "Ctrl")})` : title;
-  return (
-    <button
-      type="button"
-      class="tool"
-      title={hint}
-      aria-label={title}
-      aria-keyshortcuts={keys}
-      disabled={disabled}
-      onClick={onClick}
-    >
-      <Icon name={icon} />
-    </button>
   );
 }
 

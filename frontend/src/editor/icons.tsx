@@ -18,8 +18,10 @@ const SHAPES = {
   farther: "M9 3.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11zM13 13l4 4M6.5 9h5",
 } satisfies Record<Tool, string> & Record<string, string>;
 
+export type IconName = keyof typeof SHAPES;
+
 /** A picture on a button. */
-export function Icon({ name }: { name: keyof typeof SHAPES }) {
+export function Icon({ name }: { name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 20 20" aria-hidden="true">
       <path d={SHAPES[name]} />

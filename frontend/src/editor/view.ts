@@ -59,6 +59,7 @@ export function createView(editor: Editor): View {
     cursor: signal(null),
     isGrabbing: signal(false),
     resize(next) {
+      if (next.width === 0 || next.height === 0) return; // hidden for now
       stage = next;
       if (isFitted) showAll();
       else show(viewport.peek());
