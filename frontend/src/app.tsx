@@ -28,7 +28,9 @@ export function App({ studio, theme }: { studio: Studio; theme: Signal<Theme> })
 
   useShortcuts({
     make() {
-      if (ready) editing ? askForEdit(studio) : studio.generate();
+      if (!ready) return;
+      if (editing) askForEdit(studio);
+      else studio.generate();
     },
     help: showHelp,
   });
@@ -39,25 +41,23 @@ export function App({ studio, theme }: { studio: Studio; theme: Signal<Theme> })
         {ready && <OpenMenu studio={studio} />}
       </Header>
       {ready ? (
-        <>
+        <main class="app-parts">
           <Parts studio={studio} />
-          <main class="app-parts">
-            <section class="app-mask" aria-label="Mask">
-              <MaskEditor editor={studio.editor} regions={studio.regions.value} />
-            </section>
-            <section class="app-words" aria-label="Request">
-              {editing ? <EditPanel studio={studio} /> : <GeneratePanel studio={studio} />}
-            </section>
-            {!editing && (
-              <div class="app-bar">
-                <GenerateBar studio={studio} />
-              </div>
-            )}
-            <section class="app-faces" aria-label="Pictures">
-              <Pictures studio={studio} />
-            </section>
-          </main>
-        </>
+          <section class="app-mask" aria-label="Mask">
+            <MaskEditor editor={studio.editor} regions={studio.regions.value} />
+          </section>
+          <section class="app-words" aria-label="Request">
+            {editing ? <EditPanel studio={studio} /> : <GeneratePanel studio={studio} />}
+          </section>
+          {!editing && (
+            <div class="app-bar">
+              <GenerateBar studio={studio} />
+            </div>
+          )}
+          <section class="app-faces" aria-label="Pictures">
+            <Pictures studio={studio} />
+          </section>
+        </main>
       ) : (
         <Entrance studio={studio} />
       )}

@@ -35,7 +35,13 @@ export function Header({ studio, theme, onHelp, children }: HeaderProps) {
         </p>
       )}
       <ThemeSwitch theme={theme} />
-      <button type="button" class="quiet icon" aria-label="Keyboard" title="Keyboard (?)" onClick={onHelp}>
+      <button
+        type="button"
+        class="quiet icon header-keys"
+        aria-label="Keyboard"
+        title="Keyboard (?)"
+        onClick={onHelp}
+      >
         <KeyboardIcon />
       </button>
     </header>

@@ -1,3 +1,4 @@
+import { useEffect, useState } from "preact/hooks";
 import type { Notice } from "../state/notices";
 import type { Studio } from "../state/studio";
 import { CloseIcon } from "../ui/icons";
@@ -22,10 +23,26 @@ export function Notices({ studio }: { studio: Studio }) {
   );
 }
 
+/** Milliseconds for which news are told; problems stay until they are dismissed. */
+const NEWS_STAY = 15_000;
+
 function NoticeItem({ studio, notice }: { studio: Studio; notice: Notice }) {
   const { kind, text, action } = notice;
+  const [held, setHeld] = useState(false); // by a pointer over it, or the focus in it
+  useEffect(() => {
+    if (kind === "problem" || held) return;
+    const timer = setTimeout(() => studio.dismiss(notice), NEWS_STAY);
+    return () => clearTimeout(timer);
+  }, [studio, notice, kind, held]);
   return (
-    <div class="notice" data-kind={kind}>
+    <div
+      class="notice"
+      data-kind={kind}
+      onPointerEnter={() => setHeld(true)}
+      onPointerLeave={() => setHeld(false)}
+      onFocusIn={() => setHeld(true)}
+      onFocusOut={() => setHeld(false)}
+    >
       <p>{text}</p>
       {action && (
         <button

@@ -62,7 +62,7 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
     const before = current();
     show(work);
     part.value = "mask";
-    notices.tell(what, { label: "Back to what was here", run: () => show(before) });
+    notices.tell(what, { label: "Go back", run: () => show(before) });
   }
 
   async function maskOf(result: Result): Promise<LabelRaster | null> {
