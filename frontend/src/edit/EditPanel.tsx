@@ -1,4 +1,5 @@
-import { equalRasters } from "../mask/label-raster";
+import { useMemo } from "preact/hooks";
+import { changedPixels, sameSize } from "../mask/label-raster";
 import { CaptionField } from "../panels/CaptionField";
 import { FinerSettings } from "../panels/FinerSettings";
 import { SeedField } from "../panels/SeedField";
@@ -86,7 +87,11 @@ function Panel({ studio, source }: { studio: Studio; source: EditSource }) {
 /** Makes the mask that is painted the one that the picture has: what was wrong in it is no wish. */
 function MaskCorrection({ studio, source }: { studio: Studio; source: EditSource }) {
   const mask = studio.editor.raster.value;
-  if (equalRasters(mask, source.oldMask)) return null;
+  const isSame = useMemo(
+    () => sameSize(mask, source.oldMask) && !changedPixels(mask, source.oldMask).includes(1),
+    [mask, source.oldMask],
+  );
+  if (isSame) return null;
   return (
     <p class="edit-correction">
       Were you only correcting the mask?{" "}

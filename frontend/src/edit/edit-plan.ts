@@ -1,7 +1,7 @@
 import { type Area, sizeOfArea } from "../mask/area";
 import { type LabelRaster, sameSize } from "../mask/label-raster";
 import type { EditSource } from "../state/studio";
-import { editedArea } from "./edited-area";
+import { editedArea, labelsInArea } from "./edited-area";
 
 /** What an edit would do. */
 export interface EditPlan {
@@ -9,6 +9,8 @@ export interface EditPlan {
   readonly area: Area;
   /** How much of the picture that is, 0 to 1. */
   readonly share: number;
+  /** What it shows or will show, the label of most pixels first. */
+  readonly labels: readonly number[];
   /** Why it cannot be asked for as it is, null if it can. */
   readonly obstacle: string | null;
 }
@@ -21,7 +23,12 @@ export function planEdit(
 ): EditPlan {
   const area = editedArea(oldMask, wanted, labels);
   const size = sizeOfArea(area);
-  return { area, share: size / area.inside.length, obstacle: obstacleTo(oldMask, wanted, labels, size) };
+  return {
+    area,
+    share: size / area.inside.length,
+    labels: labelsInArea(area, oldMask, wanted),
+    obstacle: obstacleTo(oldMask, wanted, labels, size),
+  };
 }
 
 function obstacleTo(
