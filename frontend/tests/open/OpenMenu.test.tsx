@@ -54,7 +54,7 @@ test("an example brings its mask, its words and its seed", async () => {
 
 test("an example without a mask brings a blank one", async () => {
   const studio = await opened();
-  studio.editor.load(MASK);
+  studio.editor.replace(MASK);
   fireEvent.click(await screen.findByText("no mask"));
   fireEvent.click(await screen.findByText("“a girl”"));
   await vi.waitFor(() => expect(studio.request.value.caption).toBe("a girl"));
@@ -94,7 +94,7 @@ test("a bad file is told beside it in the studio's words, and nothing has change
   const studio = await opened({
     "POST /parse": problem(422, "body: damaged JPEG file", [{ field: "body", detail: "damaged JPEG file" }]),
   });
-  studio.editor.load(MASK);
+  studio.editor.replace(MASK);
   drop("me.jpg", Uint8Array.from([1, 2, 3]));
   fireEvent.click(await screen.findByText("Open the photograph"));
   expect((await screen.findByRole("alert")).textContent).toBe("damaged JPEG file");
