@@ -101,3 +101,12 @@ test("a bad file is told beside it in the studio's words, and nothing has change
   expect(studio.editor.raster.value).toEqual(MASK);
   expect(studio.source.value).toBeNull();
 });
+
+test("a file that is too large is not sent at all", async () => {
+  await opened();
+  drop("huge.jpg", new Uint8Array(25 * 2 ** 20));
+  fireEvent.click(await screen.findByText("Open the photograph"));
+  expect((await screen.findByRole("alert")).textContent).toBe(
+    "the file has 25.0 MiB, the studio takes 24.0 MiB",
+  );
+});

@@ -40,7 +40,7 @@ test("nothing painted is sent as no mask, something painted pixel by pixel", asy
   await studio.generate();
   expect(sent()[0]).toMatchObject({ mask: null, prompt: null });
 
-  studio.editor.load(painted());
+  studio.editor.replace(painted());
   await studio.generate();
   expect(decodeMask(fromBase64(sent()[1]?.mask ?? ""))).toEqual(painted());
 });
@@ -62,7 +62,7 @@ test("a full queue is told, with when to come again, and nothing that was asked 
     "POST /generate": problem(503, "the queue is full", [], { "Retry-After": "7" }),
   });
   studio.change({ caption: "a man", count: 4 });
-  studio.editor.load(painted());
+  studio.editor.replace(painted());
   await studio.generate();
   expect(studio.notices.value[0]?.text).toContain("the queue is full. Try again in 7 seconds.");
   expect(studio.request.value).toMatchObject({ caption: "a man", count: 4 });
@@ -103,7 +103,7 @@ test("a face that was asked for elsewhere comes into the gallery without being l
 
 test("a failed job begins again with what it was asked for", async () => {
   const { studio } = await open({ "POST /generate": { jobs: [job("2")] } });
-  studio.editor.load(painted());
+  studio.editor.replace(painted());
   studio.change({ caption: "a man" });
   await studio.generate();
   const failed = job("2", { state: "failed", error: "the disk is full" });
@@ -136,7 +136,7 @@ test("restoring brings back every field and the mask, and there is a way back", 
   });
   const [requestBefore, rasterBefore] = [{ ...studio.request.value, caption: "mine" }, painted()];
   studio.change(requestBefore);
-  studio.editor.load(rasterBefore);
+  studio.editor.replace(rasterBefore);
 
   await studio.restore(made);
   expect(studio.editor.raster.value).toEqual(painted(9, 5));
@@ -188,7 +188,7 @@ test("an edit whose original is gone restores mask and words, and says so", asyn
 
 test("what cannot be restored changes nothing", async () => {
   const { studio } = await open();
-  studio.editor.load(painted());
+  studio.editor.replace(painted());
   await studio.restore(result("1", { mask: true }));
   expect(studio.editor.raster.value).toEqual(painted());
   expect(studio.notices.value[0]).toMatchObject({ kind: "problem" });
@@ -197,7 +197,7 @@ test("what cannot be restored changes nothing", async () => {
 test("a page that is opened again has the caption, the settings and the mask of before", async () => {
   const { studio } = await open();
   studio.change({ caption: "a man with a hat", steps: 40, seed: 5, seedLocked: true });
-  studio.editor.load(painted());
+  studio.editor.replace(painted());
   dispatchEvent(new Event("pagehide"));
 
   const again = (await open()).studio;
