@@ -159,7 +159,6 @@ test("restoring brings back every field and the mask, and there is a way back", 
   studio.notices.value[0]?.action?.run();
   expect(studio.request.value.caption).toBe("changed");
   studio.editor.undo();
-  studio.editor.undo();
   expect(studio.editor.raster.value).toEqual(rasterBefore);
 });
 
