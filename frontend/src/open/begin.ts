@@ -21,6 +21,9 @@ export async function beginExample(studio: Studio, example: Example): Promise<vo
   studio.begin({ raster, request }, "An example: generate it, or change it first.");
 }
 
+/** The studio takes no more, and what it refuses unread looks like a broken connection. */
+const MOST_BYTES = 24 * 2 ** 20;
+
 /** Begins with what was read of a file; until it is called, nothing on the page has changed. */
 export type Beginning = () => void | Promise<void>;
 
@@ -31,6 +34,7 @@ export async function readMask(
   order: string,
   keepEdit: boolean,
 ): Promise<Beginning> {
+  checkSize(file);
   const raster = decodeMask(await studio.client.readMask(file, order));
   return () => {
     const [photo, source, edit] = [studio.editor.photo.value, studio.source.value, studio.edit.value];
@@ -40,6 +44,7 @@ export async function readMask(
 
 /** Read a photograph to edit; `align`: the largest face in it. */
 export async function readPhoto(studio: Studio, file: File, align: boolean): Promise<Beginning> {
+  checkSize(file);
   const parsed = await studio.client.parse(file, align);
   const photo = new Blob([fromBase64(parsed.photo)], { type: "image/png" });
   const mask = decodeMask(fromBase64(parsed.mask));
@@ -47,4 +52,12 @@ export async function readPhoto(studio: Studio, file: File, align: boolean): Pro
     await studio.editPhoto(photo, mask);
     studio.change({ caption: "" }); // the words were said of another face
   };
+}
+
+function checkSize(file: File): void {
+  const megabytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
+  if (file.size > MOST_BYTES)
+    throw new Error(
+      `the file has ${megabytes(file.size)} MiB, the studio takes ${megabytes(MOST_BYTES)} MiB`,
+    );
 }
