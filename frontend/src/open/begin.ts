@@ -2,7 +2,7 @@
 
 import { fromBase64 } from "../api/base64";
 import type { Example } from "../api/types";
-import { createRaster } from "../mask/label-raster";
+import { createRaster, MAX_SIDE } from "../mask/label-raster";
 import { decodeMask } from "../mask/png";
 import type { Studio } from "../state/studio";
 
@@ -46,6 +46,9 @@ export async function readMask(
 export async function readPhoto(studio: Studio, file: File, align: boolean): Promise<Beginning> {
   checkSize(file);
   const parsed = await studio.client.parse(file, align);
+  const { width, height } = parsed;
+  if (Math.max(width, height) > MAX_SIDE)
+    throw new Error(`the photograph is ${width} × ${height}, more than ${MAX_SIDE}: have its face cut out`);
   const photo = new Blob([fromBase64(parsed.photo)], { type: "image/png" });
   const mask = decodeMask(fromBase64(parsed.mask));
   return async () => {

@@ -102,6 +102,14 @@ test("a bad file is told beside it in the studio's words, and nothing has change
   expect(studio.source.value).toBeNull();
 });
 
+test("a photograph that is too large to paint on is told what to do", async () => {
+  const parsed = { width: 3000, height: 2000, photo: "", mask: "" };
+  await opened({ "POST /parse": parsed });
+  drop("me.jpg", Uint8Array.from([1, 2, 3]));
+  fireEvent.click(await screen.findByText("Open the photograph"));
+  expect((await screen.findByRole("alert")).textContent).toContain("3000 × 2000, more than 2048");
+});
+
 test("a file that is too large is not sent at all", async () => {
   await opened();
   drop("huge.jpg", new Uint8Array(25 * 2 ** 20));
