@@ -3,10 +3,7 @@ import { fromBase64 } from "../../src/api/base64";
 import type { GenerateRequest } from "../../src/api/types";
 import { createRaster, type LabelRaster } from "../../src/mask/label-raster";
 import { decodeMask, encodeMask } from "../../src/mask/png";
-import { createStudio } from "../../src/state/create-studio";
-import { type Answers, Events, job, problem, result, serve } from "../studio-server";
-
-const TOKEN = { get: () => null, set: () => undefined };
+import { type Answers, Events, job, openStudio, problem, result } from "../studio-server";
 
 beforeEach(() => {
   localStorage.clear();
@@ -27,12 +24,10 @@ function painted(width = 6, height = 4): LabelRaster {
 }
 
 async function open(answers: Answers = {}) {
-  const served = serve(answers);
-  const studio = createStudio(served.client, TOKEN);
-  await studio.start();
+  const { studio, asked } = await openStudio(answers);
   const sent = () =>
-    served.asked.filter(({ what }) => what === "POST /generate").map(({ body }) => body as GenerateRequest);
-  return { ...served, studio, sent };
+    asked.filter(({ what }) => what === "POST /generate").map(({ body }) => body as GenerateRequest);
+  return { studio, sent };
 }
 
 test("nothing painted is sent as no mask, something painted pixel by pixel", async () => {
@@ -211,18 +206,10 @@ test("jobs that run already are shown when the page is opened", async () => {
 });
 
 test("without its token the studio is locked, with it open", async () => {
-  const { client, answers } = serve({
+  const { studio, answers } = await openStudio({
     "POST /session": problem(401, "send the studio's token"),
     "GET /models": problem(401, "send the studio's token"),
   });
-  let known: string | null = null;
-  const studio = createStudio(client, {
-    get: () => known,
-    set: (token) => {
-      known = token;
-    },
-  });
-  await studio.start();
   expect(studio.phase.value).toBe("locked");
   expect(studio.notices.value).toEqual([]);
 
