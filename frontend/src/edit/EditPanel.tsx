@@ -24,7 +24,7 @@ export function EditPanel({ studio }: { studio: Studio }) {
 function Panel({ studio, source }: { studio: Studio; source: EditSource }) {
   const { depth, border } = studio.edit.value;
   const plan = usePlan(studio, source);
-  const size = pictureSize(source);
+  const size = pictureSize(studio);
   const picture = usePicture(studio, source);
   const setEdit = (part: Partial<typeof studio.edit.value>) => {
     studio.edit.value = { ...studio.edit.value, ...part };

@@ -1,6 +1,6 @@
 import { type Area, sizeOfArea } from "../mask/area";
 import { type LabelRaster, sameSize } from "../mask/label-raster";
-import type { EditSource } from "../state/studio";
+import type { Studio } from "../state/studio";
 import { editedArea, labelsInArea } from "./edited-area";
 
 /** What an edit would do. */
@@ -46,9 +46,10 @@ function obstacleTo(
   return size > 0 ? null : "Change the mask, or choose regions to draw anew.";
 }
 
-/** Width and height of the picture that is edited, in pixels. */
-export function pictureSize(source: EditSource): { width: number; height: number } {
-  const { width, height } = source.kind === "result" ? source.result : source.oldMask;
+/** Width and height of the picture that is edited: results of photographs are larger than the model draws. */
+export function pictureSize({ source, editor }: Studio): { width: number; height: number } {
+  const mask = source.value?.oldMask ?? editor.raster.value;
+  const { width, height } = editor.photo.value ?? mask;
   return { width, height };
 }
 
