@@ -72,3 +72,22 @@ test("gates that cannot be read are told", async () => {
   await looking(problem(404, "there is no gates.png of a result 7"));
   expect((await screen.findByRole("alert")).textContent).toContain("there is no gates.png");
 });
+
+test("played, the steps go by to the last one, and again from the first", async () => {
+  await looking(PNG);
+  const play = await screen.findByRole("button", { name: "Play" });
+  vi.useFakeTimers();
+  try {
+    fireEvent.click(play);
+    for (const step of [2, 3]) {
+      await vi.advanceTimersByTimeAsync(500);
+      expect(screen.getByText(new RegExp(`step ${step} of 3`))).toBeTruthy();
+    }
+    await vi.advanceTimersByTimeAsync(1000);
+    fireEvent.click(screen.getByRole("button", { name: "Play" })); // it has stopped by itself
+    await vi.advanceTimersByTimeAsync(100);
+    expect(screen.getByText(/step 1 of 3/)).toBeTruthy();
+  } finally {
+    vi.useRealTimers();
+  }
+});

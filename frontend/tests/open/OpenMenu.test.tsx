@@ -118,3 +118,19 @@ test("a file that is too large is not sent at all", async () => {
     "the file has 25.0 MiB, the studio takes 24.0 MiB",
   );
 });
+
+test.each([
+  ["goes on with it", true],
+  ["ends", false],
+])("while a picture is edited, a mask is the wanted one: the edit %s", async (_, keep) => {
+  const studio = await opened({ "POST /masks": encodeMask(MASK) });
+  const oldMask = { ...MASK, labels: new Uint8Array(6) };
+  await studio.editPhoto(new Blob(["photo"]), oldMask);
+  drop("mine.png", new Uint8Array(encodeMask(MASK)));
+  const box = await screen.findByLabelText(/Keep the edit/);
+  if (!keep) fireEvent.click(box);
+  fireEvent.click(screen.getByText("Open the mask"));
+  await vi.waitFor(() => expect(studio.editor.raster.value).toEqual(MASK));
+  expect(studio.source.value?.oldMask ?? null).toEqual(keep ? oldMask : null);
+  expect(studio.editor.photo.value !== null).toBe(keep);
+});
