@@ -215,7 +215,7 @@ test("without its token the studio is locked, with it open", async () => {
 
   await studio.start("wrong");
   expect(studio.phase.value).toBe("locked");
-  expect(studio.notices.value[0]?.text).toContain("send the studio's token");
+  expect(studio.problemOf("token")).toBe("This is not the studio's token.");
 
   answers["POST /session"] = { seconds: 3600 };
   answers["GET /models"] = { models: [], regions: [], class_orders: [] };
