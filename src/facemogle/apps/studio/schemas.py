@@ -167,6 +167,9 @@ class Gates(BaseModel):
     planes: list[str]
     rows: int
     columns: int
+    times: Annotated[
+        list[float], Field(description="When each step begins, 1 is noise; empty in the oldest results.")
+    ] = []
 
 
 class Edited(BaseModel):
