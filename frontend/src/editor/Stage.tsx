@@ -86,7 +86,7 @@ export function Stage({ editor, view, drawing, keys, regions }: StageProps) {
       <Sheet editor={editor} view={view} drawing={drawing} colors={colors} />
       <Pointer editor={editor} view={view} drawing={drawing} />
       <p class="stage-hint" hidden={!isUntouched.value} aria-hidden="true">
-        Choose a region and paint
+        Choose a region and paint, or begin with an example, a mask or a photograph
       </p>
       <p id="stage-keys" class="visually-hidden">
         Arrow keys move the cursor, with Control by one pixel, with Shift they paint on the way. Enter or
