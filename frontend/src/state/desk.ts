@@ -81,7 +81,7 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
   function turnTo(work: Work, what: string): void {
     const before = current();
     show(work);
-    notices.tell(what, { label: "Go back", run: () => show(before) });
+    notices.tell(what, { label: "Go back", run: () => turnTo(before, "It is as it was before.") });
   }
 
   function begin(work: Work, what: string): void {

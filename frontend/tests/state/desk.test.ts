@@ -97,6 +97,18 @@ test("an edit that is left can be gone back to, with its photo and corrected mas
   expect(studio.editor.photo.value).toBe(photo);
 });
 
+test("what was painted since is not lost by going back", async () => {
+  const { studio } = await openStudio(FILES);
+  studio.editor.replace(CORRECTED);
+  await studio.editResult(MADE);
+  studio.editor.clear();
+  studio.notices.value[0]?.action?.run();
+  expect(studio.editor.raster.value).toEqual(CORRECTED);
+  studio.notices.value[0]?.action?.run();
+  expect(studio.editor.isBlank.value).toBe(true);
+  expect(studio.source.value).toMatchObject({ result: { id: "1" } });
+});
+
 test("what was asked for last is opened, whatever comes first", async () => {
   const slow = later(new Uint8Array([1]));
   const { studio } = await openStudio({
