@@ -374,11 +374,10 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu, device=device)
 
     def _first_step(self, t_S: Tensor, depth: float) -> int:
-        """The step whose time is the first at or below `depth`; the scheduler will begin with it."""
+        """The first step from a time at or below `depth`, else the last; the scheduler will begin with it."""
         order: int = self.scheduler.order  # evaluations a step: one that has begun cannot be entered half-way
-        begin = -(-int((t_S > depth + 1e-6).sum()) // order) * order
-        if begin >= len(t_S):
-            raise ValueError(f"depth is {depth}, must be {t_S.min():.3g} or more, the last time of all steps")
+        last = (len(t_S) - 1) // order * order
+        begin = min(-(-int((t_S > depth + 1e-6).sum()) // order) * order, last)
         self.scheduler.set_begin_index(begin)
         return begin
 

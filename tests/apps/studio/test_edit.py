@@ -147,9 +147,9 @@ def test_wrong_edits_name_the_field(client, face, after, change, status, field, 
     assert told in answer.json()["detail"]
 
 
-def test_too_little_depth_is_told(client, face, after, ended):
-    request = {"result": face, "mask": png(after.to_pil()), "depth": 0.01}
-    (job,) = client.post("edit", json=request).json()["jobs"]
-    status = ended(client, job["id"])
-    assert status["state"] == "failed"
-    assert "depth is 0.01" in status["error"]
+@pytest.mark.parametrize("depth", [0.01, 0.05, 0.2])
+def test_every_depth_works(client, face, after, ended, depth):
+    """The last of the three steps begins at 1/3."""
+    name = edited(client, ended, result=face, mask=png(after.to_pil()), depth=depth, border=0)
+    least = edited(client, ended, result=face, mask=png(after.to_pil()), depth=0.34, border=0)
+    assert (pixels(client, name) == pixels(client, least)).all()
