@@ -58,6 +58,19 @@ test("a face is deleted only after it was asked", async () => {
   expect(asked.filter(({ what }) => what.startsWith("DELETE")).length).toBe(1);
 });
 
+test("after a face was deleted from the gallery, the keyboard is on the next one", async () => {
+  const { studio } = await openStudio({
+    "GET /results": THREE,
+    "DELETE /results/3": new Response(null, { status: 204 }),
+  });
+  render(<Pictures studio={studio} />);
+  const face = screen.getByRole("button", { name: "a woman, seed 3" });
+  face.focus();
+  fireEvent.keyDown(face, { key: "Delete" });
+  fireEvent.click(await screen.findByText("Delete"));
+  await vi.waitFor(() => expect(document.activeElement?.getAttribute("title")).toBe("a man, seed 2"));
+});
+
 test("words that the model does not read are told beside the face", async () => {
   const warnings = ["the model does not know 'xyzzy'"];
   const { studio } = await openStudio({
