@@ -118,6 +118,15 @@ def test_a_restart_keeps_results(client, studio, tiny_pipe, ended):
     store.close()
 
 
+def test_a_model_is_called_by_its_name_and_its_folder_is_not_told(client, studio, ended, tmp_path):
+    studio.painter.model = str(tmp_path / "my-faces")
+    (name,) = generate(client, seed=1)
+    ended(client, name)
+    told = client.get(f"results/{name}").json()
+    assert told["model"] == client.get("models").json()["models"][0]["name"] == "my-faces"
+    assert Record.read(studio.store.folder / name / "picture.png").model == str(tmp_path / "my-faces")
+
+
 def test_a_result_that_was_damaged_by_hand_is_left_out(client, studio, ended):
     names = generate(client, seed=1, count=2)
     for name in names:

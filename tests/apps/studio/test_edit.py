@@ -88,11 +88,43 @@ def test_a_photograph_and_its_mask(client, before, ended):
 def test_the_mask_of_the_original_is_kept(client, face, before, after, ended):
     """As it was corrected; nothing more of an original that is a result itself, nor of faces made anew."""
     asked = {"result": face, "old_mask": png(after.to_pil()), "mask": png(before.to_pil())}
-    name = edited(client, ended, **asked)
+    name = edited(client, ended, **asked, seed=5)
     assert LabelMap.from_bytes(client.get(f"results/{name}/old_mask.png").content) == after
     assert LabelMap.from_bytes(client.get(f"results/{name}/mask.png").content) == before
     assert client.get(f"results/{name}/original.png").status_code == 404
     assert client.get(f"results/{face}/old_mask.png").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"guidance": 2.5},
+        {"steps": 2},
+        {"mask_strength": 0.5},
+        {"region_strength": {"hair": 0.2}},
+        {"mask_window": [1, 0.5]},
+    ],
+)
+def test_settings_alone_change_a_picture(client, face, change):
+    """What is said again as it was, or in other words, changes nothing."""
+    asked = {"result": face, "regions": ["hair"], "guidance": 1.5, "steps": 3, "mask_strength": 1}
+    asked |= {"region_strength": {"hair": 1}, "mask_window": [1, 0], "prompt": "a man"}
+    answer = client.post("edit", json=asked)
+    assert answer.status_code == 422
+    assert "nothing would change" in answer.json()["detail"]
+    assert client.post("edit", json=asked | change).status_code == 202
+
+
+def test_a_mask_changes_what_was_made_without_or_by_another(client, face, before, after, ended):
+    (job,) = client.post("generate", json={"prompt": "a man", "seed": 4}).json()["jobs"]
+    ended(client, job["id"])
+    edited(client, ended, result=job["id"], old_mask=png(before.to_pil()), regions=["hair"])
+    edited(client, ended, result=face, old_mask=png(after.to_pil()), regions=["hat"])
+
+
+def test_another_model_changes_a_picture(client, studio, face, ended):
+    studio.painter.fingerprint = "1" * 16
+    edited(client, ended, result=face, regions=["hair"])
 
 
 def test_what_is_kept_of_a_photograph_counts(client, studio, before, ended):

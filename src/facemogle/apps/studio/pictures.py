@@ -19,6 +19,7 @@ from PIL import Image
 
 from facemogle import editing
 from facemogle.apps.jobs import unread_words
+from facemogle.apps.model import model_name
 from facemogle.apps.record import Edit, Record, save_picture
 from facemogle.apps.studio.schemas import Edited, Gates, Result
 from facemogle.apps.studio.store import ResultStore
@@ -199,11 +200,12 @@ class Painter:
             rest = {"mask": picture.mask is not None, "gates": gates, "edit": edited}
             about = {
                 "id": name,
+                "model": model_name(self.model),
                 "warnings": warnings,
                 "created": datetime.now(UTC),
                 "version": record.version,
             }
-            result = Result.model_validate(about | shared | rest)
+            result = Result.model_validate(shared | about | rest)
             (folder / "request.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
         return warnings
 
