@@ -94,11 +94,25 @@ test("words for a region that stays as it is are told to have no effect, until i
   fireEvent.click(screen.getByText("Put in"));
   expect(studio.request.value.caption).toBe("a man with dark skin");
   expect(studio.edit.value.regions).toBeNull(); // what was painted is still what is wished
-  await screen.findByText(/nothing of the region “skin” is drawn anew/);
+  await screen.findByText(/nothing of “skin” is drawn anew/);
 
   fireEvent.click(screen.getByLabelText("Whole regions"));
   fireEvent.click(await screen.findByRole("checkbox", { name: "skin" }));
-  await vi.waitFor(() => expect(screen.queryByText(/nothing of the region/)).toBeNull());
+  await vi.waitFor(() => expect(screen.queryByText(/nothing of “skin”/)).toBeNull());
+});
+
+test("words for a region that is not in the mask ask for it to be painted", async () => {
+  const { studio } = await editing();
+  fireEvent.change(screen.getByLabelText("Region that the words are for"), { target: { value: "nose" } });
+  fireEvent.input(screen.getByLabelText("New words for"), { target: { value: "long" } });
+  fireEvent.click(screen.getByText("Put in"));
+  await screen.findByText(/no “nose” is in the mask: paint it first/);
+  studio.change({ caption: "another man" });
+  await vi.waitFor(() => expect(screen.queryByText(/no “nose”/)).toBeNull());
+  studio.change({ caption: "a man with fair skin and a long nose" });
+  await screen.findByText(/no “nose” is in the mask/);
+  studio.editor.replace(changed());
+  await vi.waitFor(() => expect(screen.queryByText(/no “nose”/)).toBeNull());
 });
 
 test("a mask that was only corrected is what the picture has, and no wish", async () => {
