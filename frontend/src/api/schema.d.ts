@@ -135,7 +135,7 @@ export interface paths {
         put?: never;
         /**
          * Parse
-         * @description The mask of a photograph of one upright face; `align` looks for the largest face and cuts it out.
+         * @description The mask of a photograph of one upright face; `align` cuts out the largest face first.
          */
         post: operations["parse"];
         delete?: never;
@@ -484,7 +484,7 @@ export interface components {
             regions?: ("background" | "skin" | "nose" | "eye_glasses" | "left_eye" | "right_eye" | "left_brow" | "right_brow" | "left_ear" | "right_ear" | "mouth" | "upper_lip" | "lower_lip" | "hair" | "hat" | "earring" | "necklace" | "neck" | "cloth")[] | null;
             /**
              * Depth
-             * @description The noise to start from: 1 is all, less keeps more, a step is drawn always.
+             * @description The noise to start from: 1 is all, less keeps more; the last step is drawn.
              * @default 1
              */
             depth: number;

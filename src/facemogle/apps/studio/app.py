@@ -125,7 +125,7 @@ def read_mask(body: _PictureBody, order: Annotated[str, Query(max_length=100)] =
 
 @router.post("/parse", responses=documented(413, 415, 501, 503), openapi_extra=_PICTURE_BODY)
 def parse(body: _PictureBody, studio: _Studio, align: bool = False) -> Parsed:
-    """The mask of a photograph of one upright face; `align` looks for the largest face and cuts it out."""
+    """The mask of a photograph of one upright face; `align` cuts out the largest face first."""
     photo, mask = studio.parse(body, field="body", align=align)
     return Parsed(
         width=photo.width,

@@ -130,7 +130,7 @@ class EditRequest(_Sampling):
         Field(
             gt=0,
             le=1,
-            description="The noise to start from: 1 is all, less keeps more, a step is drawn always.",
+            description="The noise to start from: 1 is all, less keeps more; the last step is drawn.",
         ),
     ] = 1.0
     border: (
