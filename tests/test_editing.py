@@ -1,5 +1,6 @@
 """Editing, with the tiny mini pipeline: what is drawn anew, and that nothing else is."""
 
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -111,6 +112,31 @@ class TestArea:
         with pytest.raises(ValueError, match="border is -1"):
             soft_border(area, -1)
 
+    @pytest.mark.parametrize("border", [1, 3, 40])
+    def test_border_falls_by_the_distance_to_the_nearest_pixel(self, border):
+        """Counted in steps to any of eight neighbours, here over all pairs of pixels."""
+        area = np.random.default_rng(0).random((23, 17)) < 0.02
+        assert area.any()
+        y, x = np.arange(23)[:, None, None], np.arange(17)[:, None]
+        there = np.argwhere(area)
+        steps = np.maximum(abs(y - there[:, 0]), abs(x - there[:, 1])).min(-1)
+        expected = (border + 1 - steps).clip(0) / (border + 1)
+        np.testing.assert_allclose(soft_border(area, border), expected, rtol=1e-6)
+
+    def test_border_around_nothing_and_all(self):
+        assert (soft_border(np.zeros((3, 4), dtype=bool), 9) == 0).all()
+        assert (soft_border(np.ones((3, 4), dtype=bool), 9) == 1).all()
+
+    def test_a_wide_border_takes_no_longer_than_a_narrow_one(self):
+        """A picture of the greatest size; a pass over the whole of it for each pixel would take minutes."""
+        area = np.zeros((2048, 2048), dtype=bool)
+        area[1000:1100, 1000:1100] = True
+        started = time.monotonic()
+        weight = soft_border(area, 1000)
+        assert time.monotonic() - started < 10
+        assert weight[0, 1050] == pytest.approx(1 / 1001)
+        assert weight[1099, 2047] == pytest.approx(53 / 1001)
+
 
 class TestEdit:
     def test_pixels_outside_are_the_originals(self, any_pipe):
@@ -192,6 +218,19 @@ class TestEdit:
         far, near, kept = drawn(1.0), drawn(0.5), drawn(0.05)  # kept to what the random autoencoder can
         assert np.abs(near - kept).mean() < np.abs(far - kept).mean()
 
+    def test_however_little_the_depth_the_last_step_is_drawn(self, any_pipe):
+        seen: list[float] = []
+
+        def watch(pipe, step, timestep, tensors):
+            seen.append(float(pipe.scheduler.sigmas[pipe.scheduler.step_index]))
+
+        least = edited(any_pipe, depth=1e-4, num_inference_steps=4, callback_on_step_end=watch)
+        assert seen == [0]  # the end of the one step there was
+        t = any_pipe.scheduler.sigmas[-2].item()
+        same = edited(any_pipe, depth=t, num_inference_steps=4)
+        np.testing.assert_array_equal(np.asarray(least.images[0]), np.asarray(same.images[0]))
+        assert differing(least).any()
+
     def test_area_grows_with_the_border(self, tiny_pipe):
         areas = [differing(edited(tiny_pipe, border=border)) for border in (0, 4, 12)]
         for small, large in pairwise(areas):
@@ -230,6 +269,7 @@ class TestEdit:
     def test_one_picture_with_several_seeds(self, tiny_pipe):
         output = edited(tiny_pipe, seed=[1, 2, 3])
         assert len({np.asarray(image).tobytes() for image in output.images}) == 3
+        assert all(weight is output.weights[0] for weight in output.weights)  # made once
         drawn = edited(tiny_pipe, [photo(), photo()], seed=None)
         assert drawn.seeds is not None
         assert len(set(drawn.seeds)) == 2
@@ -241,7 +281,6 @@ class TestEdit:
             ({"height": 40, "width": 40}, "must be multiples of 16"),
             ({"depth": 0.0}, r"depth is 0\.0"),
             ({"depth": 1.5}, r"depth is 1\.5"),
-            ({"depth": 0.2}, r"depth is 0\.2, must be 0\.333 or more"),
             ({"seed": [1, 2], "old_mask": [face()] * 3}, "2 of seed, 3 of old_mask"),
             ({"output_type": "pt"}, "no output_type"),
             ({"mask": face()}, "the new mask is the old one"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,8 @@ def edit(
     prompt: the caption of the whole picture.
     old_mask, mask, regions: what is there, what is wanted (None: the same), and where, see `edited_area`.
     seed: of the noise; that of a picture which the model made keeps the edit nearest to it.
-    depth: in (0, 1], the noise to start from: 1 forgets what was there, little of it keeps most.
+    depth: in (0, 1], the noise to start from: 1 forgets what was there, little of it keeps most; from below
+    the last step's time, that step alone is drawn.
     border: pixels of the picture around the regions over which new fades into old; None: width / 16.
     height, width: at which the model draws; the edited regions are resized to the picture's own size.
     request: all else that the pipeline takes (`num_inference_steps`, `guidance_scale`, `mask_strength`, ...).
@@ -89,13 +90,15 @@ def edit(
                 "which the model draws: crop it to the face"
             )
     masks, areas = zip(*map(edited_area, old_maps, new_maps, repeat(regions)), strict=True)
-    weights = [
-        soft_border(
-            _resized(area_HW, height=photo.height, width=photo.width),
-            default_border(photo.width) if border is None else border,
-        )
-        for area_HW, photo in zip(areas, photos, strict=True)
-    ]
+    weights: list[np.ndarray] = []
+    for place, (area_HW, photo) in enumerate(zip(areas, photos, strict=True)):
+        same = photo.size == photos[place - 1].size and np.array_equal(area_HW, areas[place - 1])
+        if weights and same:  # of a series that differs in its seeds alone
+            weights.append(weights[-1])
+        else:
+            resized_HW = _resized(area_HW, height=photo.height, width=photo.width)
+            width_of_border = default_border(photo.width) if border is None else border
+            weights.append(soft_border(resized_HW, width_of_border))
 
     device, cells = pipe._execution_device, downscale(pipe.vae)
     if height % (cells * PATCH) or width % (cells * PATCH):
@@ -183,12 +186,24 @@ def soft_border(area_HW: np.ndarray, border: int) -> np.ndarray:
     """Weights in [0, 1]: 1 in the area, falling evenly to 0 over `border` pixels around it."""
     if border < 0:
         raise ValueError(f"border is {border}, must be 0 or more pixels")
-    reached = torch.from_numpy(area_HW)[None].float()
-    total = reached.clone()
-    for _ in range(border):
-        reached = F.max_pool2d(reached, 3, stride=1, padding=1)
-        total += reached
-    return (total[0] / (border + 1)).numpy()
+    return (border + 1 - _distance(area_HW)).clip(0) / (border + 1)
+
+
+def _distance(area_HW: np.ndarray) -> np.ndarray:
+    """Steps to the nearest pixel of the area by any of eight neighbours, infinite if there is none.
+
+    The way is first along the area's own row, then down or up, each step straight or diagonal.
+    """
+    x_W = np.arange(area_HW.shape[1], dtype=np.float32)
+    far = np.float32(np.inf)
+    left_HW = np.maximum.accumulate(np.where(area_HW, x_W, -far), axis=1)
+    right_HW = np.minimum.accumulate(np.where(area_HW, x_W, far)[:, ::-1], axis=1)[:, ::-1]
+    framed = np.pad(np.minimum(x_W - left_HW, right_HW - x_W), ((0, 0), (1, 1)), constant_values=far)
+    for rows in (framed, framed[::-1]):
+        for before, row in pairwise(rows):
+            nearest_W = np.minimum(np.minimum(before[:-2], before[1:-1]), before[2:])
+            np.minimum(row[1:-1], nearest_W + 1, out=row[1:-1])
+    return framed[:, 1:-1]
 
 
 def _resized(area_HW: np.ndarray, *, height: int, width: int) -> np.ndarray:

@@ -178,7 +178,7 @@ class FaceMoGLEPipeline(DiffusionPipeline):
         embeddings. 2 is the mini model's own.
         latents: packed start noise B x N x 64 in place of the seeds'.
         clean, depth: packed latents of pictures, B x N x 64, and the time in (0, 1] to which they are noised
-        to start from; the first of the model's times at or below it is taken. 1 is noise alone.
+        to start from; the first of the model's times at or below it is taken, or the last. 1 is noise alone.
         callback_on_step_end: called as (pipeline, step, timestep, {"latents": ...}); may return new latents.
 
         Each image depends on its own prompt, mask and seed alone, not on the batch. ValueError names what is

@@ -91,6 +91,14 @@ def test_an_edit_is_edited_further_and_names_do_not_collide(command, made):
     assert [Record.read(f"edits/ann-5-edit-{number}.png").seed for number in (2, 3)] == [5, 6]
 
 
+def test_settings_alone_change_a_picture(command, made):
+    command("edit", made, "--regions", "hair", "--steps", 2, "--depth", 0.1)
+    record = Record.read("edits/ann-5-edit.png")
+    assert (record.steps, record.mask) == (2, mask(hat=False))
+    command("edit", made, "--regions", "hat", "--old-mask", "masks/hat.png")
+    assert Record.read("edits/ann-5-edit-2.png").mask == mask(hat=True)
+
+
 def test_a_photograph_is_edited_at_its_size(command, tiny_mini):
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (80, 80, 3), dtype=np.uint8)).save("photo.jpg")
@@ -128,7 +136,7 @@ def test_the_parser_finds_the_mask_of_a_photograph(command, tiny_mini, assets):
         (["--mask", "masks/none.png"], "masks/none.png: No such file"),
         (["--mask", "faces/ann-5.png"], "is this a photograph"),
         (["--regions", "hair", "--prompt", "a man", "--depth", "0"], "--depth is 0.0"),
-        (["--regions", "hair", "--prompt", "a man", "--depth", "0.1"], "depth is 0.1, must be 0.333 or more"),
+        (["--regions", "hair", "--guidance", "2", "--steps", "3"], "nothing would change"),
         (["--regions", "hair", "--seed", "1", "2", "--count", "2"], "--count counts up from one --seed"),
     ],
 )

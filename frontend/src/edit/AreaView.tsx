@@ -27,7 +27,7 @@ export function AreaView({ picture, width, height, plan, border }: AreaViewProps
         <img src={picture} alt="The original" />
         {share > 0 && <PixelCanvas {...drawn} />}
       </div>
-      <figcaption aria-live="polite">
+      <figcaption>
         {share > 0 ? (
           <>
             <span class="area-key area-key-new">Drawn anew: {partOfPicture(share)}</span>

@@ -10,11 +10,12 @@ import "./WhereField.css";
 export function WhereField({ studio, oldMask }: { studio: Studio; oldMask: LabelRaster }) {
   const name = useId();
   const { regions } = studio.edit.value;
+  const problem = studio.problemOf("regions") ?? studio.problemOf("mask");
   const choose = (next: readonly string[] | null) => {
     studio.edit.value = { ...studio.edit.value, regions: next };
   };
   return (
-    <fieldset class="where-field">
+    <fieldset class="where-field" aria-describedby={problem === null ? undefined : `${name}-problem`}>
       <legend>What is drawn anew</legend>
       <label class="check">
         <input type="radio" name={name} checked={regions === null} onChange={() => choose(null)} />
@@ -44,7 +45,7 @@ export function WhereField({ studio, oldMask }: { studio: Studio; oldMask: Label
           ))}
         </ul>
       )}
-      <FieldProblem id={`${name}-problem`} text={studio.problemOf("regions") ?? studio.problemOf("mask")} />
+      <FieldProblem id={`${name}-problem`} text={problem} />
     </fieldset>
   );
 }

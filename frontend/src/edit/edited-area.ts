@@ -1,7 +1,7 @@
 /** Where an edit draws anew, as the studio decides it. */
 
-import { type Area, resizeNearest } from "../mask/area";
-import { changedPixels, type LabelRaster } from "../mask/label-raster";
+import type { Area } from "../mask/area";
+import { changedPixels, type LabelRaster, resizeNearest } from "../mask/label-raster";
 
 /**
  * What is drawn anew, at the size of the wanted mask: all pixels that have one of the labels in either mask,

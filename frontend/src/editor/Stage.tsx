@@ -72,7 +72,7 @@ export function Stage({ editor, view, drawing, keys, regions }: StageProps) {
       onPointerDown={pointers.down}
       onPointerMove={pointers.move}
       onPointerUp={pointers.up}
-      onPointerCancel={pointers.up}
+      onPointerCancel={pointers.cancel}
       onPointerLeave={pointers.leave}
       onContextMenu={(event) => event.preventDefault()}
       onKeyDown={(event) => {

@@ -1,13 +1,15 @@
 import { useComputed } from "@preact/signals";
 import type { Region } from "../api/types";
 import { labelAt } from "../mask/label-raster";
+import { encodeColors } from "../mask/png";
 import { regionTitle } from "../ui/region-title";
+import { saveFile } from "../ui/save-file";
 import { ActButton } from "./ActButton";
 import type { Editor } from "./editor";
 import type { View } from "./view";
 import "./StatusLine.css";
 
-/** What is under the pointer, and how closely one looks. The first is read aloud while keys move the cursor. */
+/** What is under the pointer, the mask as a file, and how closely one looks. The first is read aloud while keys move the cursor. */
 export function StatusLine({
   editor,
   view,
@@ -26,12 +28,21 @@ export function StatusLine({
   });
   const isSpoken = useComputed(() => (view.cursor.value?.by === "keyboard" ? "polite" : "off"));
   const percent = useComputed(() => `${Math.round(view.viewport.value.zoom * 100)}%`);
+
+  function save(): void {
+    const png = encodeColors(editor.raster.peek(), regions);
+    saveFile(new Blob([png], { type: "image/png" }), "mask.png");
+  }
+
   return (
     <div class="status-line">
       <p aria-live={isSpoken}>{place}</p>
       <p>
         {editor.raster.value.width} × {editor.raster.value.height}
       </p>
+      <div class="tool-group">
+        <ActButton icon="save" title="Save the mask" onClick={save} />
+      </div>
       <div class="tool-group">
         <ActButton icon="farther" title="Zoom out" keys="-" onClick={() => view.zoom(1 / 1.25)} />
         <button

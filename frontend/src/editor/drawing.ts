@@ -17,11 +17,11 @@ export interface Drawing {
   readonly draft: ReadonlySignal<Draft | null>;
   /** The corners of the lasso that is being drawn. */
   readonly lasso: ReadonlySignal<readonly Point[]>;
-  /** Put a tool down. Fill and pick act at once. */
+  /** Put a tool down. Nothing is final yet: a second finger may make it something else. */
   begin(tool: Tool, point: Point): void;
   /** Move it through some places. */
   extend(points: readonly Point[]): void;
-  /** Lift it: what it did becomes a step. */
+  /** Lift it: what it did becomes a step. Fill and pick act now, where they were put down. */
   end(): void;
   /** Lift it and leave the mask as it was. */
   cancel(): void;
@@ -33,6 +33,7 @@ export function createDrawing(editor: Editor): Drawing {
   const lasso = signal<readonly Point[]>([]);
   let before: LabelRaster | null = null;
   let last: Point | null = null;
+  let tap: (() => void) | null = null; // what fill or pick will do
   let changes: Rect[] = [];
   let label = BACKGROUND;
 
@@ -63,7 +64,7 @@ export function createDrawing(editor: Editor): Drawing {
       draft.value = null;
       lasso.value = [];
     });
-    before = last = null;
+    before = last = tap = null;
     changes = []; // another one: who shows the stroke has the old one to catch up with
   }
 
@@ -73,11 +74,11 @@ export function createDrawing(editor: Editor): Drawing {
     begin(tool, point) {
       cancel();
       label = tool === "eraser" ? BACKGROUND : editor.region.peek();
-      if (tool === "pick") pick(point);
-      if (tool === "fill") fill(point);
-      if (tool === "fill" || tool === "pick" || tool === "pan") return;
+      if (tool === "pan") return;
       before = editor.raster.peek();
-      if (tool === "lasso") lasso.value = [point];
+      if (tool === "pick") tap = () => pick(point);
+      else if (tool === "fill") tap = () => fill(point);
+      else if (tool === "lasso") lasso.value = [point];
       else stroke({ before, raster: copyRaster(before), changes }, point, [point]);
     },
     extend(points) {
@@ -85,12 +86,13 @@ export function createDrawing(editor: Editor): Drawing {
       if (before !== editor.raster.peek())
         cancel(); // undone meanwhile: the draft is of another mask
       else if (started && last) stroke(started, last, points);
-      else lasso.value = [...lasso.peek(), ...points];
+      else if (!tap) lasso.value = [...lasso.peek(), ...points];
     },
     end() {
       const isCurrent = before === editor.raster.peek();
       const [started, polygon] = [draft.peek(), lasso.peek()];
       batch(() => {
+        if (isCurrent) tap?.();
         if (isCurrent && started) editor.replace(started.raster);
         if (isCurrent && polygon.length > 2) {
           const raster = copyRaster(editor.raster.peek());

@@ -14,6 +14,7 @@ const SHAPES = {
   redo: "M16 8H8a4.2 4.2 0 0 0 0 8.5h4M16 8l-3.5-3.5M16 8l-3.5 3.5",
   mirror: "M10 3v14M7.5 6v8l-5 1.5zM12.5 6v8l5 1.5z",
   clear: "M4 5.5h12M8 5.5V3.8h4v1.7M5.5 5.5l.7 11h7.6l.7-11M8.5 8.5v5M11.5 8.5v5",
+  save: "M10 3.5V12M6.5 8.5L10 12l3.5-3.5M4 16.5h12",
   closer: "M9 3.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11zM13 13l4 4M9 6.5v5M6.5 9h5",
   farther: "M9 3.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11zM13 13l4 4M6.5 9h5",
 } satisfies Record<Tool, string> & Record<string, string>;

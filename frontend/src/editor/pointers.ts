@@ -11,6 +11,8 @@ export interface Pointers {
   down(event: PointerEvent): void;
   move(event: PointerEvent): void;
   up(event: PointerEvent): void;
+  /** The system takes the pointer away, for a gesture of its own. */
+  cancel(event: PointerEvent): void;
   leave(): void;
   wheel(event: WheelEvent): void;
 }
@@ -37,6 +39,14 @@ export function createPointers(editor: Editor, view: View, drawing: Drawing): Po
     return "draw";
   }
 
+  function release(event: PointerEvent, finish: () => void): void {
+    if (!places.delete(event.pointerId)) return;
+    if (drag === "draw") finish();
+    if (drag === "draw" || places.size === 0) drag = "none";
+    if (drag === "pinch") drag = places.size > 1 ? "pinch" : "none";
+    if (event.pointerType === "touch") view.cursor.value = null;
+  }
+
   return {
     down(event) {
       hasPen ||= event.pointerType === "pen";
@@ -57,13 +67,8 @@ export function createPointers(editor: Editor, view: View, drawing: Drawing): Po
       if (drag === "draw") drawing.extend(placesOf(event).map(view.toLabels));
       if (drag === "pinch") view.pinch(pair(fingers), pair([...places.values()]));
     },
-    up(event) {
-      if (!places.delete(event.pointerId)) return;
-      if (drag === "draw") drawing.end();
-      if (drag === "draw" || places.size === 0) drag = "none";
-      if (drag === "pinch") drag = places.size > 1 ? "pinch" : "none";
-      if (event.pointerType === "touch") view.cursor.value = null;
-    },
+    up: (event) => release(event, drawing.end),
+    cancel: (event) => release(event, drawing.cancel),
     leave() {
       if (places.size === 0 && view.cursor.peek()?.by === "pointer") view.cursor.value = null;
     },

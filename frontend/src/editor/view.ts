@@ -1,15 +1,7 @@
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { Size } from "../mask/label-raster";
 import type { Point } from "../mask/paint";
-import {
-  fitViewport,
-  keepInSight,
-  pan,
-  pinch,
-  type Size,
-  toLabels,
-  type Viewport,
-  zoomAt,
-} from "../mask/viewport";
+import { fitViewport, keepInSight, pan, pinch, toLabels, type Viewport, zoomAt } from "../mask/viewport";
 import type { Editor } from "./editor";
 
 /** Where on the mask the pointer or the keyboard's cursor is. */

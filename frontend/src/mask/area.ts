@@ -1,6 +1,6 @@
 /** Areas of a picture: which pixels belong to something, where that begins, what lies near it. */
 
-import type { LabelRaster } from "./label-raster";
+import { type LabelRaster, resizeNearest } from "./label-raster";
 
 /** A yes (1) or no (0) for every pixel, row by row. */
 export interface Area {
@@ -17,24 +17,6 @@ export function areaOfLabels(mask: LabelRaster, labels: ReadonlySet<number>): Ar
 /** How many pixels an area has. */
 export function sizeOfArea(area: Area): number {
   return area.inside.reduce((sum, inside) => sum + inside, 0);
-}
-
-/** The values of a grid at another size, by nearest neighbour as the server does it. */
-export function resizeNearest(
-  values: Uint8Array,
-  from: { width: number; height: number },
-  to: { width: number; height: number },
-): Uint8Array {
-  if (from.width === to.width && from.height === to.height) return values;
-  const resized = new Uint8Array(to.width * to.height);
-  const columns = Uint32Array.from({ length: to.width }, (_, x) => nearest(x, from.width, to.width));
-  for (let y = 0; y < to.height; y++) {
-    const row = nearest(y, from.height, to.height) * from.width;
-    columns.forEach((column, x) => {
-      resized[y * to.width + x] = values[row + column] ?? 0;
-    });
-  }
-  return resized;
 }
 
 /** An area at another size. */
@@ -69,10 +51,6 @@ export function outlineOf(area: Area): Area {
     return whole ? 0 : 1;
   });
   return { width, height, inside: edge };
-}
-
-function nearest(place: number, from: number, to: number): number {
-  return Math.floor(((2 * place + 1) * from) / (2 * to));
 }
 
 /** Grow along one line: what lies at most `pixels` behind or ahead of a set one is set. */

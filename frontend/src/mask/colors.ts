@@ -14,11 +14,14 @@ export type ColorTable = Uint8ClampedArray;
 /** The table of the regions' colours. */
 export function colorTable(regions: readonly LabelColor[]): ColorTable {
   const table = new Uint8ClampedArray(256 * 4);
-  for (const { id, color } of regions) {
-    const code = Number.parseInt(color.slice(1), 16);
-    table.set([code >> 16, (code >> 8) & 255, code & 255, id === BACKGROUND ? 0 : 255], id * 4);
-  }
+  for (const { id, color } of regions) table.set([...rgb(color), id === BACKGROUND ? 0 : 255], id * 4);
   return table;
+}
+
+/** Red, green and blue of a colour as in #cc0000. */
+export function rgb(color: string): [red: number, green: number, blue: number] {
+  const code = Number.parseInt(color.slice(1), 16);
+  return [code >> 16, (code >> 8) & 255, code & 255];
 }
 
 /** The pixels of a rectangle of a raster as they are shown, for an ImageData of its size. */

@@ -8,6 +8,12 @@ export interface LabelRaster {
   readonly labels: Uint8Array;
 }
 
+/** Width and height: of a raster, a picture, the stage it is shown on. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** The label of what belongs to no region; also what erasers paint. */
 export const BACKGROUND = 0;
 
@@ -61,17 +67,16 @@ export function mirrorRaster(raster: LabelRaster, mirrored: readonly number[]): 
   return out;
 }
 
-/** The raster at another size, each pixel the nearest one's label: as the server does it, labels have no in-between. */
-export function resizeRaster(raster: LabelRaster, width: number, height: number): LabelRaster {
-  if (raster.width === width && raster.height === height) return raster;
-  const out = createRaster(width, height);
-  const columns = Uint32Array.from({ length: width }, (_, x) => nearest(x, raster.width, width));
-  for (let y = 0; y < height; y++) {
-    const row = nearest(y, raster.height, height) * raster.width;
-    for (let x = 0; x < width; x++)
-      out.labels[y * width + x] = raster.labels[row + (columns[x] ?? 0)] ?? BACKGROUND;
+/** The values of a grid at another size, by nearest neighbour as the server does it: labels have no in-between. */
+export function resizeNearest(values: Uint8Array, from: Size, to: Size): Uint8Array {
+  if (from.width === to.width && from.height === to.height) return values;
+  const resized = new Uint8Array(to.width * to.height);
+  const columns = Uint32Array.from({ length: to.width }, (_, x) => nearest(x, from.width, to.width));
+  for (let y = 0; y < to.height; y++) {
+    const row = nearest(y, from.height, to.height) * from.width;
+    for (let x = 0; x < to.width; x++) resized[y * to.width + x] = values[row + (columns[x] ?? 0)] ?? 0;
   }
-  return out;
+  return resized;
 }
 
 function nearest(at: number, sizeIn: number, sizeOut: number): number {
@@ -80,6 +85,6 @@ function nearest(at: number, sizeIn: number, sizeOut: number): number {
 
 /** Where two rasters differ: 1 for each pixel of `raster` whose label is another in `other`, which is resized to fit. */
 export function changedPixels(raster: LabelRaster, other: LabelRaster): Uint8Array {
-  const before = resizeRaster(other, raster.width, raster.height).labels;
+  const before = resizeNearest(other.labels, other, raster);
   return raster.labels.map((label, at) => (label === before[at] ? 0 : 1));
 }

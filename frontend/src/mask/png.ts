@@ -1,9 +1,22 @@
 import { decode, encode } from "fast-png";
+import { type LabelColor, rgb } from "./colors";
 import { type LabelRaster, MAX_SIDE, NUM_LABELS } from "./label-raster";
 
 /** An 8-bit grey PNG whose values are the labels: what the API takes as a mask. */
 export function encodeMask({ width, height, labels }: LabelRaster): Uint8Array<ArrayBuffer> {
   return new Uint8Array(encode({ width, height, data: labels, depth: 8, channels: 1 }));
+}
+
+/**
+ * A palette PNG whose indices are the labels, as in the mask files of the package: it shows its colours.
+ * `regions` are in the order of their ids.
+ */
+export function encodeColors(
+  { width, height, labels }: LabelRaster,
+  regions: readonly LabelColor[],
+): Uint8Array<ArrayBuffer> {
+  const palette = regions.map(({ color }) => rgb(color));
+  return new Uint8Array(encode({ width, height, data: labels, depth: 8, channels: 1, palette }));
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Size } from "./label-raster";
 import type { Point } from "./paint";
 
 /** How a raster lies on the screen: a label pixel is `zoom` screen pixels wide, its corner (0, 0) is at (x, y). */
@@ -5,12 +6,6 @@ export interface Viewport {
   readonly zoom: number;
   readonly x: number;
   readonly y: number;
-}
-
-/** Width and height, of a raster or of the stage it is shown on. */
-export interface Size {
-  readonly width: number;
-  readonly height: number;
 }
 
 const [MIN_ZOOM, MAX_ZOOM] = [0.05, 64];

@@ -64,7 +64,7 @@ export function ExampleList({ studio, onDone }: { studio: Studio; onDone: () => 
             </li>
           ))}
       </ul>
-      <FieldProblem id="example-problem" text={problem.value} />
+      <FieldProblem id="example-problem" text={problem.value} isAlone />
     </section>
   );
 }

@@ -28,9 +28,14 @@ export function FileForm({ studio, file, onDone }: FileFormProps) {
   const chosen = file.value;
   useEffect(() => {
     problem.value = null;
-    chosen?.arrayBuffer().then((buffer) => {
-      isMask.value = looksLikeMask(new Uint8Array(buffer));
+    if (!chosen) return;
+    let isChosen = true;
+    looksLikeMask(chosen).then((mask) => {
+      if (isChosen) isMask.value = mask;
     });
+    return () => {
+      isChosen = false;
+    };
   }, [chosen, isMask, problem]);
 
   async function open(given: File) {
@@ -85,7 +90,7 @@ export function FileForm({ studio, file, onDone }: FileFormProps) {
           >
             {busy.value ? "Reading …" : isMask.value ? "Open the mask" : "Open the photograph"}
           </button>
-          <FieldProblem id={`${name}-problem`} text={problem.value} />
+          <FieldProblem id={`${name}-problem`} text={problem.value} isAlone />
         </div>
       )}
     </section>

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { isTyping } from "../ui/is-typing";
 
 /**
  * Hear of files that are dropped anywhere on the page, or pasted; the first of several. Says whether one is
@@ -24,7 +25,10 @@ export function useDroppedFile(onFile: (file: File) => void): boolean {
       if (event.relatedTarget === null) over.value = false; // the page, not one of its elements
     }
     const drop = (event: DragEvent) => take(event, event.dataTransfer?.files);
-    const paste = (event: ClipboardEvent) => take(event, event.clipboardData?.files);
+    function paste(event: ClipboardEvent) {
+      const isText = event.clipboardData?.types.includes("text/plain"); // offices add a picture of it
+      if (!isText || !isTyping(event.target)) take(event, event.clipboardData?.files);
+    }
     document.addEventListener("dragover", dragOver);
     document.addEventListener("dragleave", dragLeave);
     document.addEventListener("drop", drop);

@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import type { Result } from "../api/types";
 import { GatesView } from "../gates/GatesView";
 import { isActive } from "../state/job-list";
@@ -11,6 +12,7 @@ import { ResultView } from "./ResultView";
 
 /** Faces on their way, the one that is looked at, and all that were made. */
 export function Pictures({ studio }: { studio: Studio }) {
+  const root = useRef<HTMLDivElement>(null);
   const inspected = useSignal<Result | null>(null);
   const doomed = useSignal<Result | null>(null);
   const selected = studio.selected.value;
@@ -19,8 +21,16 @@ export function Pictures({ studio }: { studio: Studio }) {
     doomed.value = result;
   }
 
+  async function remove(result: Result): Promise<void> {
+    await studio.removeResult(result);
+    requestAnimationFrame(() => {
+      if (document.activeElement !== document.body) return; // what had the focus is still there
+      root.current?.querySelector<HTMLElement>(".gallery [tabindex='0']")?.focus();
+    });
+  }
+
   return (
-    <div class="pictures">
+    <div class="pictures" ref={root}>
       <p class="visually-hidden" role="status">
         {newsOf(studio)}
       </p>
@@ -46,7 +56,7 @@ export function Pictures({ studio }: { studio: Studio }) {
         />
       )}
       {doomed.value && (
-        <DeleteDialog studio={studio} doomed={doomed.value} onClose={() => (doomed.value = null)} />
+        <DeleteDialog doomed={doomed.value} onDelete={remove} onClose={() => (doomed.value = null)} />
       )}
     </div>
   );
@@ -60,13 +70,19 @@ function newsOf(studio: Studio): string {
   return newest ? `The newest face: ${titleOf(newest)}` : "";
 }
 
-function DeleteDialog({ studio, doomed, onClose }: { studio: Studio; doomed: Result; onClose(): void }) {
+interface DeleteDialogProps {
+  doomed: Result;
+  onDelete(result: Result): void;
+  onClose(): void;
+}
+
+function DeleteDialog({ doomed, onDelete, onClose }: DeleteDialogProps) {
   return (
     <ConfirmDialog
       title="Delete this face?"
       text={`${titleOf(doomed)}: the picture, its mask and its request are removed from the disk.`}
       action="Delete"
-      onConfirm={() => studio.removeResult(doomed)}
+      onConfirm={() => onDelete(doomed)}
       onClose={onClose}
     />
   );

@@ -32,7 +32,16 @@ const KEYS: readonly (readonly [title: string, keys: readonly (readonly [keys: s
         ["Ctrl Shift Z", "redo"],
         ["+ −", "zoom"],
         ["0", "show all"],
-        ["Space", "held: drag the canvas"],
+      ],
+    ],
+    [
+      "Mouse and pen, on the canvas",
+      [
+        ["Space drag", "move, whatever the tool"],
+        ["Middle button", "move, whatever the tool"],
+        ["Right button", "erase"],
+        ["Alt press", "pick the region"],
+        ["Wheel", "zoom"],
       ],
     ],
     [
@@ -42,6 +51,7 @@ const KEYS: readonly (readonly [title: string, keys: readonly (readonly [keys: s
         ["Ctrl Arrows", "by one pixel"],
         ["Shift Arrows", "paint along"],
         ["Enter", "paint; a lasso's corner"],
+        ["Space", "the same"],
         ["Escape", "give up a stroke"],
       ],
     ],

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
+import { isTyping } from "../ui/is-typing";
 
 /** What the keys of the page as a whole do; those of its parts are theirs. */
 export interface Shortcuts {
@@ -15,8 +16,10 @@ export function useShortcuts(shortcuts: Shortcuts): void {
   useEffect(() => {
     function onKeyDown(event: KeyboardEvent): void {
       if (document.querySelector("dialog[open]")) return;
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) latest.current.make();
-      else if (event.key === "?" && !isTyping(event.target)) latest.current.help();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        commit(event.target);
+        latest.current.make();
+      } else if (event.key === "?" && !isTyping(event.target)) latest.current.help();
       else return;
       event.preventDefault();
       event.stopPropagation();
@@ -26,9 +29,8 @@ export function useShortcuts(shortcuts: Shortcuts): void {
   }, []);
 }
 
-function isTyping(target: EventTarget | null): boolean {
-  return (
-    target instanceof Element &&
-    target.matches("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")
-  );
+/** Numbers are taken over when their field is left; what is typed there now is meant as well. */
+function commit(target: EventTarget | null): void {
+  if (target instanceof Element && target.matches("input[type=number]"))
+    target.dispatchEvent(new Event("change", { bubbles: true }));
 }

@@ -9,11 +9,18 @@ export interface DialogProps {
   children: ComponentChildren;
 }
 
-/** A window over the page, which waits until it is closed. */
+/** A window over the page, which waits until it is closed; then the focus is where it was before. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => ref.current?.showModal(), []);
+  useEffect(() => {
+    const [dialog, before] = [ref.current, document.activeElement];
+    dialog?.showModal();
+    return () => {
+      dialog?.close(); // who took it off the page may not have, and nothing beside an open one takes the focus
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
   const close = () => ref.current?.close();
   return (
     <dialog

@@ -2,6 +2,7 @@ import { cleanup, fireEvent, render, screen, within } from "@testing-library/pre
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { fromBase64 } from "../../src/api/base64";
 import type { EditRequest } from "../../src/api/types";
+import { EditBar } from "../../src/edit/EditBar";
 import { EditPanel } from "../../src/edit/EditPanel";
 import { decodeMask, encodeMask } from "../../src/mask/png";
 import { createStudio } from "../../src/state/create-studio";
@@ -32,7 +33,12 @@ async function editing(answers: Answers = {}) {
   const studio = createStudio(client, { get: () => null, set: () => undefined });
   await studio.start();
   await studio.editResult(MADE);
-  render(<EditPanel studio={studio} />);
+  render(
+    <>
+      <EditPanel studio={studio} />
+      <EditBar studio={studio} />
+    </>,
+  );
   const sent = () => asked.filter(({ what }) => what === "POST /edit").map(({ body }) => body as EditRequest);
   return { studio, sent };
 }
@@ -80,6 +86,35 @@ test("words for a region go into the caption, and the region is drawn anew", asy
   expect(studio.edit.value.regions).toEqual(["skin"]);
 });
 
+test("words for a region that stays as it is are told to have no effect, until it is drawn", async () => {
+  const { studio } = await editing();
+  studio.editor.replace(changed());
+  fireEvent.change(screen.getByLabelText("Region that the words are for"), { target: { value: "skin" } });
+  fireEvent.input(screen.getByLabelText("New words for"), { target: { value: "dark" } });
+  fireEvent.click(screen.getByText("Put in"));
+  expect(studio.request.value.caption).toBe("a man with dark skin");
+  expect(studio.edit.value.regions).toBeNull(); // what was painted is still what is wished
+  await screen.findByText(/nothing of “skin” is drawn anew/);
+
+  fireEvent.click(screen.getByLabelText("Whole regions"));
+  fireEvent.click(await screen.findByRole("checkbox", { name: "skin" }));
+  await vi.waitFor(() => expect(screen.queryByText(/nothing of “skin”/)).toBeNull());
+});
+
+test("words for a region that is not in the mask ask for it to be painted", async () => {
+  const { studio } = await editing();
+  fireEvent.change(screen.getByLabelText("Region that the words are for"), { target: { value: "nose" } });
+  fireEvent.input(screen.getByLabelText("New words for"), { target: { value: "long" } });
+  fireEvent.click(screen.getByText("Put in"));
+  await screen.findByText(/no “nose” is in the mask: paint it first/);
+  studio.change({ caption: "another man" });
+  await vi.waitFor(() => expect(screen.queryByText(/no “nose”/)).toBeNull());
+  studio.change({ caption: "a man with fair skin and a long nose" });
+  await screen.findByText(/no “nose” is in the mask/);
+  studio.editor.replace(changed());
+  await vi.waitFor(() => expect(screen.queryByText(/no “nose”/)).toBeNull());
+});
+
 test("a mask that was only corrected is what the picture has, and no wish", async () => {
   const { studio } = await editing();
   studio.editor.replace(changed());
@@ -98,6 +133,25 @@ test("what the studio refuses is told beside what is to blame, and nothing is lo
   expect(await screen.findByText("is too deep")).toBeTruthy();
   expect(studio.editor.raster.value).toEqual(changed());
   expect(studio.source.value).not.toBeNull();
+});
+
+test("what is wrong with the regions is said of their group, and read out once, by the notice", async () => {
+  const { studio } = await editing({
+    "POST /edit": problem(422, "regions: none", [{ field: "regions", detail: "these are not there" }]),
+  });
+  studio.editor.replace(changed());
+  fireEvent.click(await vi.waitFor(() => drawAnew()));
+  const text = await screen.findByText("these are not there");
+  const group = screen.getByRole("group", { name: "What is drawn anew" });
+  expect(group.getAttribute("aria-describedby")).toBe(text.id);
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
+test("strokes are not read out one by one", async () => {
+  const { studio } = await editing();
+  studio.editor.replace(changed());
+  const told = await screen.findByText(/Drawn anew: less than 1 %/);
+  expect(told.closest("[aria-live]")).toBeNull();
 });
 
 test("an edit can be left; mask and words stay", async () => {

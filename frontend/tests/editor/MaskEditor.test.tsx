@@ -1,9 +1,11 @@
 import { cleanup, fireEvent, render, screen } from "@testing-library/preact";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { decode } from "fast-png";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Region } from "../../src/api/types";
 import { createEditor, type Editor } from "../../src/editor/editor";
 import { MaskEditor } from "../../src/editor/MaskEditor";
 import { createRaster } from "../../src/mask/label-raster";
+import { decodeMask } from "../../src/mask/png";
 import { rasterOf } from "../mask/text";
 
 const REGIONS: Region[] = [
@@ -49,6 +51,32 @@ describe("the mask editor", () => {
     fireEvent.click(button("Undo"));
     expect(editor.raster.value).toEqual(rasterOf("11..", "...."));
     expect(button("Redo").disabled).toBe(false);
+  });
+
+  it("saves the mask as a PNG that shows its colours and holds its labels", async () => {
+    const saved: { name: string; blob: Blob }[] = [];
+    const blobs = new Map<string, Blob>();
+    const make = vi.spyOn(URL, "createObjectURL").mockImplementation((blob) => {
+      blobs.set("blob:mask", blob as Blob);
+      return "blob:mask";
+    });
+    const click = vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (
+      this: HTMLAnchorElement,
+    ) {
+      const blob = blobs.get(this.href);
+      if (blob) saved.push({ name: this.download, blob });
+    });
+    fireEvent.click(button("Save the mask"));
+    make.mockRestore();
+    click.mockRestore();
+    expect(saved.map(({ name, blob }) => [name, blob.type])).toEqual([["mask.png", "image/png"]]);
+    const bytes = new Uint8Array((await saved[0]?.blob.arrayBuffer()) ?? new ArrayBuffer());
+    expect(decodeMask(bytes)).toEqual(rasterOf("11..", "...."));
+    expect(decode(bytes).palette).toEqual([
+      [0, 0, 0],
+      [51, 51, 255],
+      [204, 0, 204],
+    ]);
   });
 
   it("takes keys in itself and on the bare page, not those of other fields", () => {

@@ -47,10 +47,11 @@ describe("drawing", () => {
     expect(mask()).toEqual(["1.1"]);
   });
 
-  it("fills a patch at once", () => {
+  it("fills a patch when it is lifted", () => {
     const { editor, drawing, mask } = setUp("11.1");
     drawing.begin("fill", { x: 0.5, y: 0.5 });
     drawing.extend([{ x: 3.5, y: 0.5 }]);
+    expect(mask()).toEqual(["11.1"]);
     drawing.end();
     expect(mask()).toEqual(["33.1"]);
     editor.undo();
@@ -76,8 +77,10 @@ describe("drawing", () => {
     const { editor, drawing } = setUp("17");
     editor.tool.value = "pick";
     drawing.begin("pick", { x: 1.2, y: 0.2 });
+    drawing.end();
     expect([editor.region.value, editor.tool.value]).toEqual([7, "brush"]);
     drawing.begin("pick", { x: 2.2, y: 0.2 });
+    drawing.end();
     expect(editor.region.value).toBe(7);
   });
 
@@ -85,6 +88,7 @@ describe("drawing", () => {
     const { editor, drawing } = setUp("17");
     editor.tool.value = "lasso";
     drawing.begin("pick", { x: 0.2, y: 0.2 });
+    drawing.end();
     expect([editor.region.value, editor.tool.value]).toEqual([1, "lasso"]);
   });
 

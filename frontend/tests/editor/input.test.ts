@@ -17,7 +17,12 @@ function painted(region = 3): number {
   return editor.counts.value[region] ?? 0;
 }
 
-function pointer(type: "down" | "move" | "up", x: number, y: number, init: PointerEventInit = {}): void {
+function pointer(
+  type: "down" | "move" | "up" | "cancel",
+  x: number,
+  y: number,
+  init: PointerEventInit = {},
+): void {
   const event = new PointerEvent(`pointer${type}`, {
     clientX: x,
     clientY: y,
@@ -108,6 +113,30 @@ describe("pointers", () => {
     expect(view.viewport.value.zoom).toBeCloseTo((2 * 200) / 96);
     pointer("down", 100, 100, touch(3));
     pointer("up", 100, 100, touch(3));
+    expect(painted()).toBe(1);
+  });
+
+  it.each(["fill", "pick"] as const)("do not %s where the first of two fingers comes down", (tool) => {
+    const touch = (pointerId: number) => ({ pointerId, pointerType: "touch" });
+    editor.tool.value = tool;
+    pointer("down", 66, 116, touch(1));
+    pointer("down", 166, 116, touch(2));
+    pointer("up", 166, 116, touch(2));
+    pointer("up", 66, 116, touch(1));
+    expect([editor.isBlank.value, editor.region.value, editor.tool.value]).toEqual([true, 3, tool]);
+    pointer("down", 66, 116, touch(3));
+    pointer("up", 66, 116, touch(3));
+    expect([editor.isBlank.value, editor.region.value]).toEqual(tool === "fill" ? [false, 3] : [true, 0]);
+  });
+
+  it("leave nothing of a stroke that the system takes away", () => {
+    pointer("down", 21, 21);
+    pointer("move", 61, 21);
+    pointer("cancel", 61, 21);
+    pointer("move", 81, 21);
+    expect([painted(), editor.canUndo.value]).toEqual([0, false]);
+    pointer("down", 21, 21);
+    pointer("up", 21, 21);
     expect(painted()).toBe(1);
   });
 

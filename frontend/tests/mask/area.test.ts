@@ -1,13 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  type Area,
-  areaOfLabels,
-  growArea,
-  outlineOf,
-  resizeArea,
-  resizeNearest,
-  sizeOfArea,
-} from "../../src/mask/area";
+import { type Area, areaOfLabels, growArea, outlineOf, resizeArea, sizeOfArea } from "../../src/mask/area";
+import { resizeNearest } from "../../src/mask/label-raster";
 
 function drawn(...rows: string[]): Area {
   const inside = Uint8Array.from(rows.join(""), (pixel) => +(pixel === "#"));

@@ -39,9 +39,19 @@ async function opened(answers: Answers = {}) {
 
 /** Drop a file on the page, as from another window. */
 function drop(name: string, bytes: Uint8Array<ArrayBuffer>): void {
+  dropFile(new File([bytes], name, { type: "image/png" }));
+}
+
+function dropFile(file: File): void {
   const event = new Event("drop", { bubbles: true, cancelable: true });
-  Object.assign(event, { dataTransfer: { files: [new File([bytes], name, { type: "image/png" })] } });
-  document.dispatchEvent(event);
+  document.dispatchEvent(Object.assign(event, { dataTransfer: { files: [file] } }));
+}
+
+/** Paste a picture into an element, together with other forms of it; whether the page took it. */
+function paste(into: Element, ...types: string[]): boolean {
+  const event = new Event("paste", { bubbles: true, cancelable: true });
+  const files = [new File([Uint8Array.from([1, 2, 3])], "image.png", { type: "image/png" })];
+  return !into.dispatchEvent(Object.assign(event, { clipboardData: { files, types: [...types, "Files"] } }));
 }
 
 test("an example brings its mask, its words and its seed", async () => {
@@ -133,4 +143,37 @@ test.each([
   await vi.waitFor(() => expect(studio.editor.raster.value).toEqual(MASK));
   expect(studio.source.value?.oldMask ?? null).toEqual(keep ? oldMask : null);
   expect(studio.editor.photo.value !== null).toBe(keep);
+});
+
+test("what a file is said to be is about this file, not the one before", async () => {
+  await opened();
+  const mask = new File([encodeMask(MASK)], "slow.png");
+  let goOn = () => {};
+  const slow = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const part = mask.slice();
+  const read = part.arrayBuffer.bind(part);
+  part.arrayBuffer = () => slow.then(read);
+  mask.slice = () => part;
+  dropFile(mask);
+  await screen.findByText("slow.png");
+  const photo = new File([Uint8Array.from([1, 2, 3])], "me.jpg");
+  const looks = vi.spyOn(photo, "slice");
+  dropFile(photo);
+  await vi.waitFor(() => expect(looks).toHaveBeenCalled());
+  goOn();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(screen.queryByText("Open the mask")).toBeNull();
+});
+
+test("a picture is pasted wherever, but text goes where it is written, also if it brings a picture", async () => {
+  await opened();
+  const field = document.body.appendChild(document.createElement("textarea"));
+  expect(paste(field, "text/plain", "text/html")).toBe(false);
+  expect(screen.queryByText("image.png")).toBeNull();
+  expect(paste(field, "text/html")).toBe(true); // a picture copied from a page
+  await screen.findByText("image.png");
+  expect(paste(document.body, "text/plain")).toBe(true);
+  field.remove();
 });

@@ -58,6 +58,19 @@ test("a face is deleted only after it was asked", async () => {
   expect(asked.filter(({ what }) => what.startsWith("DELETE")).length).toBe(1);
 });
 
+test("after a face was deleted from the gallery, the keyboard is on the next one", async () => {
+  const { studio } = await openStudio({
+    "GET /results": THREE,
+    "DELETE /results/3": new Response(null, { status: 204 }),
+  });
+  render(<Pictures studio={studio} />);
+  const face = screen.getByRole("button", { name: "a woman, seed 3" });
+  face.focus();
+  fireEvent.keyDown(face, { key: "Delete" });
+  fireEvent.click(await screen.findByText("Delete"));
+  await vi.waitFor(() => expect(document.activeElement?.getAttribute("title")).toBe("a man, seed 2"));
+});
+
 test("words that the model does not read are told beside the face", async () => {
   const warnings = ["the model does not know 'xyzzy'"];
   const { studio } = await openStudio({
@@ -91,6 +104,33 @@ test("a job shows its step and its preview, and is cancelled by its button", asy
 
   fireEvent.click(screen.getByRole("button", { name: "Cancel seed 5" }));
   await vi.waitFor(() => expect(studio.jobs.value).toEqual([]));
+});
+
+test("a job is named by its words, whoever asked for it", async () => {
+  const { studio } = await openStudio();
+  render(<Pictures studio={studio} />);
+  Events.last.tell(job("1", { prompt: "a man with a hat" }));
+  await screen.findByText("a man with a hat");
+  Events.last.tell(job("1", { state: "running", prompt: null }));
+  await screen.findByText("Without words");
+});
+
+test("an edit of a photograph has the photograph's size, and is compared with it", async () => {
+  const edit = { source: null, width: 900, height: 900, regions: null, depth: 1, border: 9 };
+  const { studio } = await openStudio({ "GET /results": { results: [result("1", { edit })], next: null } });
+  render(<Pictures studio={studio} />);
+  screen.getByText("900 × 900");
+  fireEvent.click(screen.getByRole("button", { name: "Before and after" }));
+  const before = await screen.findByRole<HTMLImageElement>("img", { name: "Before the edit" });
+  expect(before.src).toMatch(/results\/1\/original.png$/);
+});
+
+test("an edit whose photograph is not kept has nothing to be compared with", async () => {
+  const edit = { source: null, width: null, height: null, regions: null, depth: 1, border: 9 };
+  const { studio } = await openStudio({ "GET /results": { results: [result("1", { edit })], next: null } });
+  render(<Pictures studio={studio} />);
+  screen.getByText("128 × 128");
+  expect(screen.queryByRole("button", { name: "Before and after" })).toBeNull();
 });
 
 test("a job that failed says why, and goes when it is dismissed", async () => {

@@ -26,6 +26,21 @@ test("Ctrl+Enter makes faces wherever the focus is, and brings them into view", 
   await vi.waitFor(() => expect(container.querySelector(".app")?.getAttribute("data-part")).toBe("faces"));
 });
 
+test.each([
+  ["Seed, new each time", "77", { seed: 77 }],
+  ["Guidance", "3.5", { guidance: 3.5 }],
+])("Ctrl+Enter in %s sends what is typed there", async (label, typed, sent) => {
+  const { studio, asked } = await openStudio({ "POST /generate": { jobs: [job("1")] } });
+  render(<App studio={studio} theme={AUTO} />);
+  const field = screen.getByLabelText(label);
+  field.focus();
+  fireEvent.input(field, { target: { value: typed } });
+  fireEvent.keyDown(field, { key: "Enter", ctrlKey: true });
+  await vi.waitFor(() =>
+    expect(asked.find(({ what }) => what === "POST /generate")?.body).toMatchObject(sent),
+  );
+});
+
 test("a question mark opens the keys, but not where it is written", async () => {
   const { studio } = await openStudio();
   render(<App studio={studio} theme={AUTO} />);
@@ -33,6 +48,10 @@ test("a question mark opens the keys, but not where it is written", async () => 
   expect(screen.queryByRole("heading", { name: "Keyboard" })).toBeNull();
   fireEvent.keyDown(document.body, { key: "?" });
   await screen.findByRole("heading", { name: "Keyboard" });
+  const keys = screen
+    .getAllByRole("term")
+    .map((term) => [...term.children].map((key) => key.textContent).join(" "));
+  expect(keys).toEqual(expect.arrayContaining(["Space", "Alt press", "Right button", "Middle button"]));
 });
 
 test("a notice leads back to what was there", async () => {

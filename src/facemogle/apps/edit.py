@@ -102,15 +102,17 @@ def edit(
     wanted = None if mask is None else _read(mask, class_order)
     drawn_by, _ = editing.edited_area(before, wanted, names)
     words = stored.prompt if prompt is None and stored else prompt
-    if stored and drawn_by == before and words == stored.prompt and not (seed or count):
-        raise ValueError("nothing would change: give another --mask, --prompt or --seed")
-
-    settings = Settings() if stored is None else replace(settings_of(stored), replay=None)
-    given = {"steps": steps, "guidance": guidance, "batch": batch}
-    settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
-    border = editing.default_border(photo.width) if border is None else border
+    own = Settings() if stored is None else replace(settings_of(stored), replay=None)
+    given = {"steps": steps, "guidance": guidance}
+    settings = replace(own, **{name: value for name, value in given.items() if value is not None})
     model = model or (stored.model if stored else MINI)
     mark = fingerprint(model)
+    if stored and not (seed or count):
+        wanted_now = (words, drawn_by, settings, mark)
+        if wanted_now == (stored.prompt, stored.mask, own, stored.fingerprint):
+            raise ValueError("nothing would change: give another --mask, --prompt, --seed or setting")
+    settings = settings if batch is None else replace(settings, batch=batch)
+    border = editing.default_border(photo.width) if border is None else border
     seeds = seeds_of(seed or ([stored.seed] if stored else []), count)
     free = FreeNames(out, avoid_files=True)
     jobs = [

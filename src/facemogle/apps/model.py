@@ -39,6 +39,11 @@ def model_folder(model: str) -> Path:
     return folder
 
 
+def model_name(model: str) -> str:
+    """What others may know of it: not where its folder is."""
+    return MINI if model == MINI else Path(model).resolve().name
+
+
 def fingerprint(model: str) -> str:
     """16 hex digits that change with the model: of the names, sizes, first and last 64 KiB of its files.
 

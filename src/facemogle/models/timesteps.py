@@ -34,10 +34,9 @@ def set_timesteps(scheduler: Any, steps: int, *, num_tokens: int, device: torch.
 
 
 def begin_at(scheduler: Any, t_S: Tensor, depth: float) -> int:
-    """The step whose time is the first at or below `depth`; the scheduler will begin with it."""
+    """The first step from a time at or below `depth`, else the last; the scheduler will begin with it."""
     order: int = scheduler.order  # evaluations a step: one that has begun cannot be entered half-way
-    begin = -(-int((t_S > depth + 1e-6).sum()) // order) * order
-    if begin >= len(t_S):
-        raise ValueError(f"depth is {depth}, must be {t_S.min():.3g} or more, the last time of all steps")
+    last = (len(t_S) - 1) // order * order
+    begin = min(-(-int((t_S > depth + 1e-6).sum()) // order) * order, last)
     scheduler.set_begin_index(begin)
     return begin

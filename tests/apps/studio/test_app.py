@@ -56,6 +56,7 @@ def test_a_face_from_a_mask_and_a_caption(client, studio, mask, label_map, ended
     (name,) = generate(client, prompt="an old robot", mask=mask, seed=5, region_strength={"hair": 0.3})
     status = ended(client, name)
     assert (status["state"], status["step"], status["steps"]) == ("done", 3, 3)
+    assert status["prompt"] == "an old robot"
     assert status["warnings"] == ["the model does not know 'robot'"]
 
     result = client.get(f"results/{name}").json()
@@ -115,6 +116,15 @@ def test_a_restart_keeps_results(client, studio, tiny_pipe, ended):
         assert [result["id"] for result in again.get("results").json()["results"]] == [name]
         problem(again.get(f"jobs/{name}"), 404, "id")
     store.close()
+
+
+def test_a_model_is_called_by_its_name_and_its_folder_is_not_told(client, studio, ended, tmp_path):
+    studio.painter.model = str(tmp_path / "my-faces")
+    (name,) = generate(client, seed=1)
+    ended(client, name)
+    told = client.get(f"results/{name}").json()
+    assert told["model"] == client.get("models").json()["models"][0]["name"] == "my-faces"
+    assert Record.read(studio.store.folder / name / "picture.png").model == str(tmp_path / "my-faces")
 
 
 def test_a_result_that_was_damaged_by_hand_is_left_out(client, studio, ended):

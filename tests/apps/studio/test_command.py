@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
 from typer.testing import CliRunner
 
 from facemogle.apps import cli
-from facemogle.apps.studio.command import is_local
+from facemogle.apps.studio.command import page_address
+from facemogle.apps.studio.hosts import is_local
 
 TOKEN = "correct-horse-battery"
 
@@ -61,6 +63,16 @@ def test_a_port_that_is_taken(tmp_path):
 )  # fmt: skip
 def test_which_addresses_are_of_this_machine_alone(host, local):
     assert is_local(host) is local
+
+
+def test_the_page_reads_the_token_that_was_given():
+    assert page_address("http://localhost:1", None) == "http://localhost:1/"
+    assert (
+        page_address("http://[::1]:1", "a.b-c~d_e/f+g==") == "http://[::1]:1/#token=a.b-c~d_e%2Ff%2Bg%3D%3D"
+    )
+    for token in ("correct+horse/battery==", "~" * 16):
+        _, _, fragment = page_address("http://localhost:1", token).partition("#")
+        assert urllib.parse.parse_qs(fragment) == {"token": [token]}  # as URLSearchParams reads it
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs signals")

@@ -51,8 +51,8 @@ def edited(client, ended, **request) -> str:
     return job["id"]
 
 
-def pixels(client, name: str) -> np.ndarray:
-    answer = client.get(f"results/{name}/picture.png")
+def pixels(client, name: str, file: str = "picture.png") -> np.ndarray:
+    answer = client.get(f"results/{name}/{file}")
     return np.asarray(Image.open(io.BytesIO(answer.content))).astype(int)
 
 
@@ -64,7 +64,8 @@ def test_a_result_is_edited_by_its_own_request(client, studio, face, after, ende
     assert not changed[:, 18:].any()
     result = client.get(f"results/{name}").json()
     assert result.items() >= {"prompt": "a man", "seed": 4, "guidance": 1.5, "steps": 3, "mask": True}.items()
-    assert result["edit"] == {"source": face, "regions": None, "depth": 0.9, "border": 2}
+    about = {"source": face, "width": 32, "height": 32, "regions": None, "depth": 0.9, "border": 2}
+    assert result["edit"] == about
     assert LabelMap.from_bytes(client.get(f"results/{name}/mask.png").content) == after
     record = Record.read(studio.store.folder / name / "picture.png")
     assert record.edit is not None
@@ -78,7 +79,61 @@ def test_a_photograph_and_its_mask(client, before, ended):
     changed = (pixels(client, name) != photo).any(-1)
     assert changed[:16].mean() > 0.5
     assert not changed[16:].any()
-    assert client.get(f"results/{name}").json()["edit"]["source"] is None
+    result = client.get(f"results/{name}").json()
+    assert result["edit"].items() >= {"source": None, "width": 64, "height": 64}.items()
+    assert (result["width"], result["height"]) == (32, 32)  # what the model drew
+    assert (pixels(client, name, "original.png") == photo).all()
+
+
+def test_the_mask_of_the_original_is_kept(client, face, before, after, ended):
+    """As it was corrected; nothing more of an original that is a result itself, nor of faces made anew."""
+    asked = {"result": face, "old_mask": png(after.to_pil()), "mask": png(before.to_pil())}
+    name = edited(client, ended, **asked, seed=5)
+    assert LabelMap.from_bytes(client.get(f"results/{name}/old_mask.png").content) == after
+    assert LabelMap.from_bytes(client.get(f"results/{name}/mask.png").content) == before
+    assert client.get(f"results/{name}/original.png").status_code == 404
+    assert client.get(f"results/{face}/old_mask.png").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"guidance": 2.5},
+        {"steps": 2},
+        {"mask_strength": 0.5},
+        {"region_strength": {"hair": 0.2}},
+        {"mask_window": [1, 0.5]},
+    ],
+)
+def test_settings_alone_change_a_picture(client, face, change):
+    """What is said again as it was, or in other words, changes nothing."""
+    asked = {"result": face, "regions": ["hair"], "guidance": 1.5, "steps": 3, "mask_strength": 1}
+    asked |= {"region_strength": {"hair": 1}, "mask_window": [1, 0], "prompt": "a man"}
+    answer = client.post("edit", json=asked)
+    assert answer.status_code == 422
+    assert "nothing would change" in answer.json()["detail"]
+    assert client.post("edit", json=asked | change).status_code == 202
+
+
+def test_a_mask_changes_what_was_made_without_or_by_another(client, face, before, after, ended):
+    (job,) = client.post("generate", json={"prompt": "a man", "seed": 4}).json()["jobs"]
+    ended(client, job["id"])
+    edited(client, ended, result=job["id"], old_mask=png(before.to_pil()), regions=["hair"])
+    edited(client, ended, result=face, old_mask=png(after.to_pil()), regions=["hat"])
+
+
+def test_another_model_changes_a_picture(client, studio, face, ended):
+    studio.painter.fingerprint = "1" * 16
+    edited(client, ended, result=face, regions=["hair"])
+
+
+def test_what_is_kept_of_a_photograph_counts(client, studio, before, ended):
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    asked = {"image": png(photo), "old_mask": png(before.to_pil()), "regions": ["hair"]}
+    name = edited(client, ended, **asked)
+    sizes = {path.name: path.stat().st_size for path in (studio.store.folder / name).iterdir()}
+    assert sizes["original.png"] > 64 * 64 * 3  # noise
+    assert sum(sizes.values()) == studio.store._bytes[name]
 
 
 def test_edits_made_together_are_those_made_alone(client, face, after, ended):
@@ -124,9 +179,9 @@ def test_wrong_edits_name_the_field(client, face, after, change, status, field, 
     assert told in answer.json()["detail"]
 
 
-def test_too_little_depth_is_told(client, face, after, ended):
-    request = {"result": face, "mask": png(after.to_pil()), "depth": 0.01}
-    (job,) = client.post("edit", json=request).json()["jobs"]
-    status = ended(client, job["id"])
-    assert status["state"] == "failed"
-    assert "depth is 0.01" in status["error"]
+@pytest.mark.parametrize("depth", [0.01, 0.05, 0.2])
+def test_every_depth_works(client, face, after, ended, depth):
+    """The last of the three steps begins at 1/3."""
+    name = edited(client, ended, result=face, mask=png(after.to_pil()), depth=depth, border=0)
+    least = edited(client, ended, result=face, mask=png(after.to_pil()), depth=0.34, border=0)
+    assert (pixels(client, name) == pixels(client, least)).all()

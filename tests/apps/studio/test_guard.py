@@ -19,12 +19,16 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:7860", "127.0.0.1:1", "[::1]:7860", "LOCALHOST"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:1", "127.0.0.1:1", "127.0.0.2:1", "[::1]:7860", "LOCALHOST"]
+)
 def test_names_of_this_machine(idle, host):
     assert idle.get("health", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "["])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "192.168.0.2", "", "["]
+)
 def test_other_names_are_refused(idle, host):
     for path in ("health", "/"):
         answer = idle.get(path, headers={"Host": host})

@@ -103,7 +103,19 @@ def test_a_mask_that_would_lie_in_memory_too_long(idle):
 
 def test_a_picture_to_edit_that_would_lie_in_memory_too_long(idle):
     body = {"image": base64.b64encode(bomb(3000, 3000, color_type=2)).decode(), "regions": ["hair"]}
-    assert "has 9000000 pixels" in refusal(idle.post("edit", json=body))
+    assert "is 3000 x 3000, may have 4194304 pixels" in refusal(idle.post("edit", json=body))
+
+
+def test_a_photograph_whose_mask_would_be_too_large(idle, monkeypatch):
+    """Photographs from which a face is cut out may be larger."""
+    photo = io.BytesIO()
+    Image.new("RGB", (2400, 1800)).save(photo, format="JPEG")
+    assert "2400 x 1800" in refusal(idle.post("parse", content=photo.getvalue(), headers=PNG))
+    monkeypatch.setattr(
+        type(idle.app.state.studio.parse), "_aligned", lambda _, seen, __: seen.resize((8, 8))
+    )
+    answer = idle.post("parse", params={"align": True}, content=photo.getvalue(), headers=PNG)
+    assert (answer.status_code, answer.json()["width"]) == (200, 8)
 
 
 def test_truncated_and_damaged_files_never_are_defects(idle, photo, label_map, monkeypatch):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from facemogle.apps.generate import Batch, Device, Model
+from facemogle.apps.studio.hosts import is_local
 
 MIN_TOKEN = 16
 _UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -74,8 +76,7 @@ def studio(
             if not no_browser:
                 import webbrowser
 
-                # Behind the #, so that no log and no other page sees it. The listener lets the browser wait.
-                webbrowser.open(f"{address}/" + (f"#token={token}" if token else ""))
+                webbrowser.open(page_address(address, token))  # the listener lets the browser wait
 
             class Server(uvicorn.Server):
                 def handle_exit(self, sig: int, frame: Any) -> None:
@@ -90,14 +91,9 @@ def studio(
             store.close()
 
 
-def is_local(host: str) -> bool:
-    """Whether only this machine can reach a server at this address."""
-    import ipaddress
-
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+def page_address(address: str, token: str | None) -> str:
+    """Where the page is; the token is behind the #, so that no log and no other page sees it."""
+    return f"{address}/" if token is None else f"{address}/#token={quote(token, safe='')}"
 
 
 def _listening(host: str, port: int) -> Any:

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facemogle.apps.studio.hosts import is_local
 from facemogle.apps.studio.problems import answer
 
 COOKIE, SESSION_SECONDS = "facemogle_session", 3600
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -96,7 +96,7 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
         host = headers.get("host", "")
-        if self._local and _hostname(host) not in LOCAL_NAMES:
+        if self._local and not is_local(_hostname(host)):
             return answer(421, f"this server is not called {host[:100]!r}; it answers to localhost alone")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
@@ -114,11 +114,11 @@ def _is_api(scope: Scope) -> bool:
     return scope["path"].startswith("/api/")
 
 
-def _hostname(host: str) -> str | None:
+def _hostname(host: str) -> str:
     try:
-        return urlsplit(f"//{host}").hostname
+        return urlsplit(f"//{host}").hostname or ""
     except ValueError:  # brackets that hold no address
-        return None
+        return ""
 
 
 def _cookie(headers: Headers) -> str:

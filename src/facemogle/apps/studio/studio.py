@@ -17,7 +17,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from facemogle.apps.demo import read_examples
-from facemogle.apps.model import MINI
+from facemogle.apps.model import model_name
 from facemogle.apps.parse import load_parser
 from facemogle.apps.studio.pictures import EditSettings, Original, Painter, Picture, Settings
 from facemogle.apps.studio.problems import ProblemError
@@ -61,14 +61,15 @@ class ParserPlace:
     def __call__(self, data: bytes, *, field: str, align: bool = False) -> tuple[Image.Image, LabelMap]:
         """The photograph of a file, or the largest face in it as FFHQ frames it, and its mask.
 
-        Problem 503 if too many wait, 422 if it is no photograph or no face is found, 501 if what finds faces
-        is not installed.
+        Problem 503 if too many wait, 422 if it is no photograph, too large or no face is found, 501 if what
+        finds faces is not installed.
         """
         if not self._places.acquire(blocking=False):
             raise ProblemError(503, "too many photographs wait to be parsed", headers={"Retry-After": "2"})
         try:
             with self._lock:  # decoded photographs are large, too
-                photo = photo_of_bytes(data, field=field)
+                # Nothing here takes a larger mask, but a face that is cut out is small.
+                photo = photo_of_bytes(data, field=field, most=None if align else MAX_PIXELS)
                 seen = self._aligned(photo, field) if align else photo
                 return seen, self._parser(seen)[0]
         finally:
@@ -125,7 +126,7 @@ class Studio:
         """What pictures are made with."""
         config, gates = self.painter.pipe.config, isinstance(self.painter.pipe.mogle, MoGLE)
         return Model(
-            name=MINI if self.painter.model == MINI else Path(self.painter.model).name,
+            name=model_name(self.painter.model),
             fingerprint=self.painter.fingerprint,
             size=config["default_size"],
             steps=config["default_steps"],
@@ -153,7 +154,7 @@ class Studio:
         """The same for edits of pictures. Problem 404 if there is no such result."""
         own: dict[str, Any] = {"height": self.model.size, "width": self.model.size, "prompt": None}
         own |= {"steps": self.model.steps, "guidance": self.model.guidance}
-        old_mask, result = None, None
+        old_mask, made_by, result = None, None, None
         if request.result is not None:
             result = self.result(request.result)
             if result is None:
@@ -162,7 +163,7 @@ class Studio:
             data = self._file(result.id, "picture.png")
             photo = photo_of_bytes(data, field="result")
             if result.mask:
-                old_mask = mask_of_bytes(self._file(result.id, "mask.png"), field="result")
+                old_mask = made_by = mask_of_bytes(self._file(result.id, "mask.png"), field="result")
         else:
             data = bytes_of_base64(request.image or "", field="image")
             photo = photo_of_bytes(data, field="image", most=MAX_PIXELS)
@@ -182,10 +183,12 @@ class Studio:
             field = "mask" if request.regions is None else "regions"
             raise ProblemError(422, f"{field}: {error}", field=field) from None
         prompt = own["prompt"] if request.prompt is None else request.prompt
-        other_seeds = request.seed is not None or request.count > 1
-        if result is not None and prompt == result.prompt and drawn_by == old_mask and not other_seeds:
-            why = "nothing would change: give another mask, prompt or seed"
-            raise ProblemError(422, why, field="mask")
+        sampling, other_seeds = _sampling(request, own), request.seed is not None or request.count > 1
+        if result is not None and not other_seeds:
+            wanted_now = (prompt, drawn_by, sampling, self.painter.fingerprint)
+            if wanted_now == (result.prompt, made_by, _sampling(None, own), result.fingerprint):
+                why = "nothing would change: give another mask, prompt, seed or setting"
+                raise ProblemError(422, why, field="mask")
         settings = Settings(
             height=own["height"],
             width=own["width"],
@@ -196,7 +199,7 @@ class Studio:
                 depth=request.depth,
                 border=default_border(photo.width) if request.border is None else request.border,
             ),
-            **_sampling(request, own),
+            **sampling,
         )
         original = Original(
             photo=photo,
@@ -250,15 +253,18 @@ class Studio:
             ) from None
 
 
-def _sampling(request: GenerateRequest | EditRequest, own: Mapping[str, Any]) -> dict[str, Any]:
-    """What pictures have in common whatever they are of: as asked for, else the result's or model's own."""
-    asked = request.model_dump(
-        include={"steps", "guidance", "mask_strength", "region_strength", "mask_window"}
-    )
-    own = {"mask_strength": 1.0, "region_strength": {}, "mask_window": None} | dict(own)
-    chosen = {name: own[name] if value is None else value for name, value in asked.items()}
-    window = chosen["mask_window"]
-    return chosen | {
-        "region_strength": tuple(sorted(chosen["region_strength"].items())),
-        "mask_window": None if window is None else (window[0], window[1]),
+def _sampling(request: GenerateRequest | EditRequest | None, own: Mapping[str, Any]) -> dict[str, Any]:
+    """What pictures have in common whatever they are of: as asked for, else the result's or model's own.
+
+    Alike however it is said: full strengths of regions and a window of all times are left out.
+    """
+    asked = {} if request is None else request.model_dump(exclude_none=True)
+    given = {"mask_strength": 1.0, "region_strength": {}, "mask_window": None, **own, **asked}
+    window, strengths = given["mask_window"], given["region_strength"]
+    return {
+        "steps": given["steps"],
+        "guidance": given["guidance"],
+        "mask_strength": given["mask_strength"],
+        "region_strength": tuple(sorted((name, value) for name, value in strengths.items() if value != 1)),
+        "mask_window": None if window in (None, [1, 0]) else (window[0], window[1]),
     }

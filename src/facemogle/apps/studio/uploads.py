@@ -66,21 +66,23 @@ def mask_of_bytes(data: bytes, *, order: str = "CelebAMask-HQ", field: str = "bo
 
 def photo_of_bytes(data: bytes, *, field: str = "body", most: int | None = None) -> Image.Image:
     """A photograph, upright, of at most that many pixels. Problem 422 for what is none, damaged or larger."""
-    if most is not None and (found := _num_pixels(data)) > most:
-        raise ProblemError(422, f"{field}: has {found} pixels, may have {most}", field=field)
+    width, height = _size(data)
+    if most is not None and width * height > most:
+        told = f"{field} is {width} x {height}, may have {most} pixels: make it smaller or cut out the face"
+        raise ProblemError(422, told, field=field)
     try:
         return read_photo(data, source=field)
     except ValueError as error:
         raise ProblemError(422, str(error), field=field) from None
 
 
-def _num_pixels(data: bytes) -> int:
-    """What a picture's header says; 0 for what is none, of which `read_photo` says more."""
+def _size(data: bytes) -> tuple[int, int]:
+    """What a picture's header says; nothing of what is none, of which `read_photo` says more."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return image.width * image.height
+            return image.size
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
-        return 0
+        return 0, 0
 
 
 def png(image: Image.Image) -> bytes:
