@@ -432,6 +432,12 @@ export interface components {
              * @default 0
              */
             preview_every: number;
+            /**
+             * Gates
+             * @description Keep how the experts' weights moved; needs a mask, and such a model.
+             * @default false
+             */
+            gates: boolean;
             /** Result */
             result?: string | null;
             /** Image */
@@ -492,6 +498,12 @@ export interface components {
         Gates: {
             /** Steps */
             steps: number;
+            /**
+             * First Step
+             * @description Steps before the first row of tiles: an edit of less depth leaves them out.
+             * @default 0
+             */
+            first_step: number;
             /** Planes */
             planes: string[];
             /** Rows */
@@ -532,18 +544,18 @@ export interface components {
              * @default 0
              */
             preview_every: number;
-            /** Mask */
-            mask?: string | null;
-            /** Height */
-            height?: number | null;
-            /** Width */
-            width?: number | null;
             /**
              * Gates
              * @description Keep how the experts' weights moved; needs a mask, and such a model.
              * @default false
              */
             gates: boolean;
+            /** Mask */
+            mask?: string | null;
+            /** Height */
+            height?: number | null;
+            /** Width */
+            width?: number | null;
         };
         /**
          * Health

@@ -80,6 +80,9 @@ class _Sampling(_Request):
     preview_every: Annotated[
         int, Field(ge=0, le=MAX_STEPS, description="Steps from one preview to the next, 0 for none.")
     ] = 0
+    gates: Annotated[
+        bool, Field(description="Keep how the experts' weights moved; needs a mask, and such a model.")
+    ] = False
 
     @model_validator(mode="after")
     def _seeds_fit(self) -> Self:
@@ -96,9 +99,6 @@ class GenerateRequest(_Sampling):
     )
     height: Side | None = None
     width: Side | None = None
-    gates: Annotated[
-        bool, Field(description="Keep how the experts' weights moved; needs a mask, and such a model.")
-    ] = False
 
 
 class EditRequest(_Sampling):
@@ -164,6 +164,9 @@ class Gates(BaseModel):
     """What gates.png holds: steps x planes tiles of rows x columns, grey, 255 for the whole weight."""
 
     steps: int
+    first_step: Annotated[
+        int, Field(description="Steps before the first row of tiles: an edit of less depth leaves them out.")
+    ] = 0
     planes: list[str]
     rows: int
     columns: int
