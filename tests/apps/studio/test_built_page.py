@@ -33,9 +33,8 @@ def frontend() -> Path:
 
 def test_the_page_is_what_its_sources_build(frontend):
     assert (STATIC / "sources.sha256").is_file(), f"there is no page: {MEND}"
-    listed = dict(
-        reversed(line.split("  ", 1)) for line in (STATIC / "sources.sha256").read_text("utf-8").splitlines()
-    )
+    lines = [line.split("  ", 1) for line in (STATIC / "sources.sha256").read_text("utf-8").splitlines()]
+    listed = {name: digest for digest, name in lines}
     found = [frontend / name for name in SOURCES]
     files = [path for place in found for path in ([place] if place.is_file() else place.rglob("*"))]
     now = {
