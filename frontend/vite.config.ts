@@ -11,6 +11,9 @@ export default defineConfig({
     assetsInlineLimit: 0, // the server's content security policy allows files of its own alone
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/api": "http://localhost:7860" } },
+  // The studio refuses pages of other origins, and the short form would make this one look like that.
+  server: {
+    proxy: { "/api": { target: process.env.STUDIO ?? "http://localhost:7860", changeOrigin: false } },
+  },
   test: { environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"] },
 });

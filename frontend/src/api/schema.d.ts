@@ -498,18 +498,18 @@ export interface components {
         Gates: {
             /** Steps */
             steps: number;
-            /**
-             * First Step
-             * @description Steps before the first row of tiles: an edit of less depth leaves them out.
-             * @default 0
-             */
-            first_step: number;
             /** Planes */
             planes: string[];
             /** Rows */
             rows: number;
             /** Columns */
             columns: number;
+            /**
+             * Times
+             * @description When each step begins, 1 is noise; empty in the oldest results.
+             * @default []
+             */
+            times: number[];
         };
         /**
          * GenerateRequest

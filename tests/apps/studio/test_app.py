@@ -137,6 +137,8 @@ def test_gates_are_kept_when_asked_for(client, studio, mask, label_map, ended):
     direct = studio.painter.pipe(mask=label_map, seed=2, return_gates=True).gates[0].numpy()
     wanted = (direct.reshape(S, R, rows, columns) * 255).round().transpose(0, 2, 1, 3)
     np.testing.assert_array_equal(tiles, wanted)
+    np.testing.assert_allclose(about["times"], studio.painter.pipe.scheduler.sigmas[:S].clamp(max=1))
+    assert about["times"] == sorted(about["times"], reverse=True)
 
 
 def test_events_tell_every_state_and_previews_are_shown(client):

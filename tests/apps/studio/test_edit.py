@@ -73,13 +73,12 @@ def test_a_result_is_edited_by_its_own_request(client, studio, face, after, ende
     assert (record.edit.source, record.edit.border) == (face, 2)
 
 
-@pytest.mark.parametrize(("depth", "first"), [(1.0, 0), (0.5, 2)])
-def test_gates_of_an_edit_begin_where_it_does(client, studio, face, before, after, ended, depth, first):
-    """Of three steps, at t = 1, 2/3 and 1/3."""
+@pytest.mark.parametrize(("depth", "times"), [(1.0, [1, 2 / 3, 1 / 3]), (0.7, [2 / 3, 1 / 3])])
+def test_gates_of_an_edit_begin_where_it_does(client, studio, face, before, after, ended, depth, times):
     asked = {"result": face, "mask": png(after.to_pil()), "depth": depth, "border": 2}
     name = edited(client, ended, **asked, gates=True)
     about = client.get(f"results/{name}").json()["gates"]
-    assert (about["first_step"], about["steps"]) == (first, 3 - first)
+    assert about["times"] == pytest.approx(times)
     answer = client.get(f"results/{name}/gates.png")
     S, R, rows, columns = about["steps"], len(about["planes"]), about["rows"], about["columns"]
     tiles = np.asarray(Image.open(io.BytesIO(answer.content))).reshape(S, rows, R, columns)

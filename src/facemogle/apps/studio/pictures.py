@@ -199,8 +199,10 @@ class Painter:
         S, R, _ = gate_SRN.shape
         tiles = gate_SRN.float().view(S, R, rows, columns).permute(0, 2, 1, 3).reshape(S * rows, R * columns)
         save_picture(Image.fromarray((tiles * 255).round().to(torch.uint8).numpy()), path)
-        left_out = len(self.pipe.scheduler.timesteps) - S
-        return Gates(steps=S, first_step=left_out, planes=[*PLANES[:R]], rows=rows, columns=columns)
+        scheduler: Any = self.pipe.scheduler
+        first = len(scheduler.timesteps) - S  # an edit may leave out the first steps
+        times = scheduler.sigmas[first : first + S].clamp(max=1.0).tolist()
+        return Gates(steps=S, planes=[*PLANES[:R]], rows=rows, columns=columns, times=times)
 
     def _guess(self, before_BNC: torch.Tensor, x_BNC: torch.Tensor, settings: Settings) -> list[bytes]:
         """JPEGs of where the last step points: straight on from latents before and after it to t = 0."""

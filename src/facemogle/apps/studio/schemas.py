@@ -192,12 +192,12 @@ class Gates(BaseModel):
     """What gates.png holds: steps x planes tiles of rows x columns, grey, 255 for the whole weight."""
 
     steps: int
-    first_step: Annotated[
-        int, Field(description="Steps before the first row of tiles: an edit of less depth leaves them out.")
-    ] = 0
     planes: list[str]
     rows: int
     columns: int
+    times: Annotated[
+        list[float], Field(description="When each step begins, 1 is noise; empty in the oldest results.")
+    ] = []
 
 
 class Edited(BaseModel):

@@ -1,0 +1,74 @@
+import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { type ColorTable, colorPixels } from "../mask/colors";
+import type { LabelRaster } from "../mask/label-raster";
+import { isEmpty, type Rect } from "../mask/paint";
+import type { Drawing } from "./drawing";
+import type { Editor } from "./editor";
+import type { View } from "./view";
+
+/** The mask over its photo, where the view puts them. Only what changed is drawn again. */
+export function Sheet(props: {
+  editor: Editor;
+  view: View;
+  drawing: Drawing;
+  colors: ReadonlySignal<ColorTable>;
+}) {
+  const { editor, view, drawing, colors } = props;
+  const style = useComputed(() => {
+    const { width, height } = editor.raster.value;
+    const { zoom, x, y } = view.viewport.value;
+    const place = `transform: translate(${x}px, ${y}px) scale(${zoom}); --zoom: ${zoom}`;
+    return `width: ${width}px; height: ${height}px; ${place}`;
+  });
+  const labelStyle = useComputed(() => `opacity: ${editor.photo.value ? editor.opacity.value : 1}`);
+  return (
+    <div class="sheet" style={style}>
+      <Photo photo={editor.photo} />
+      <canvas class="sheet-labels" ref={useLabels(editor, drawing, colors)} style={labelStyle} />
+    </div>
+  );
+}
+
+function Photo({ photo }: { photo: ReadonlySignal<ImageBitmap | null> }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useSignalEffect(() => {
+    const picture = photo.value;
+    if (!canvas.current) return;
+    canvas.current.width = picture?.width ?? 1; // setting it also clears the canvas
+    canvas.current.height = picture?.height ?? 1;
+    if (picture) canvas.current.getContext("2d")?.drawImage(picture, 0, 0);
+  });
+  return <canvas class="sheet-photo" ref={canvas} hidden={photo.value === null} />;
+}
+
+/** A canvas that shows the draft, or the mask if nothing is being drawn: labels looked up in the table of colours. */
+function useLabels(editor: Editor, drawing: Drawing, colors: ReadonlySignal<ColorTable>) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const shown = useRef<{ raster: LabelRaster; table: ColorTable } | null>(null);
+  useSignalEffect(() => {
+    const draft = drawing.draft.value;
+    const raster = draft?.raster ?? editor.raster.value;
+    const table = colors.value;
+    const context = canvas.current?.getContext("2d");
+    if (!context) return;
+    const last = shown.current;
+    // what was painted into this draft before is on the canvas already, as its strokes began with the mask there
+    const isNext = draft !== null && (last?.raster === raster || last?.raster === editor.raster.peek());
+    if (last?.table === table && (isNext || last.raster === raster)) {
+      if (draft) put(context, raster, draft.changed, table);
+    } else {
+      if (context.canvas.width !== raster.width) context.canvas.width = raster.width;
+      if (context.canvas.height !== raster.height) context.canvas.height = raster.height;
+      put(context, raster, { left: 0, top: 0, right: raster.width, bottom: raster.height }, table);
+    }
+    shown.current = { raster, table };
+  });
+  return canvas;
+}
+
+function put(context: CanvasRenderingContext2D, raster: LabelRaster, rect: Rect, table: ColorTable): void {
+  if (isEmpty(rect)) return;
+  const pixels = colorPixels(raster, rect, table);
+  context.putImageData(new ImageData(pixels, rect.right - rect.left), rect.left, rect.top);
+}

@@ -1,0 +1,173 @@
+import { batch, computed, signal } from "@preact/signals";
+import { toBase64 } from "../api/base64";
+import type { Client } from "../api/client";
+import { followJobs } from "../api/events";
+import { ProblemError } from "../api/problem";
+import { createSession } from "../api/session";
+import type { Token } from "../api/token";
+import type { JobStatus, Models, Result } from "../api/types";
+import { createEditor } from "../editor/editor";
+import { encodeMask } from "../mask/png";
+import { createDesk } from "./desk";
+import { keepDraft, readDraft } from "./draft";
+import { createGallery } from "./gallery";
+import { createJobList } from "./job-list";
+import { createNotices } from "./notices";
+import { generateRequest } from "./request";
+import type { Part, Phase, Studio, Work } from "./studio";
+
+/** A studio that talks to `client`; nothing is asked until it is started. */
+export function createStudio(client: Client, token: Token): Studio {
+  const editor = createEditor(readDraft() ?? undefined);
+  const session = createSession(client);
+  const phase = signal<Phase>("starting");
+  const connected = signal(true);
+  const models = signal<Models | null>(null);
+  const sending = signal(false);
+  const selected = signal<Result | null>(null);
+  const part = signal<Part>("mask");
+  const notices = createNotices();
+  const desk = createDesk(client, editor, notices, part);
+  const gallery = createGallery(client);
+  const jobs = createJobList(finish);
+  const works = new Map<string, Work>();
+  const photos = new Map<string, Blob>();
+  let stopFollowing = () => {};
+
+  keepDraft(editor);
+
+  // -- start -------------------------------------------------------------------------------------------------
+
+  async function openSession(): Promise<void> {
+    if (token.get() !== null) await session.open();
+  }
+
+  async function start(given?: string): Promise<void> {
+    if (given !== undefined) token.set(given);
+    phase.value = "starting";
+    try {
+      await openSession();
+      [models.value] = await Promise.all([client.models(), gallery.load()]);
+      notices.clear();
+      phase.value = "ready";
+    } catch (error) {
+      phase.value = error instanceof ProblemError && error.status === 401 ? "locked" : "unreachable";
+      if (given !== undefined || phase.value === "unreachable")
+        notices.report("The studio cannot be used", error);
+      return;
+    }
+    selected.value ??= gallery.results.value[0] ?? null;
+    stopFollowing();
+    stopFollowing = followJobs(
+      client.eventsUrl(),
+      {
+        onJob: jobs.accept,
+        onOpen() {
+          connected.value = true;
+          client.jobs().then(jobs.acceptAll, () => undefined); // the stream tells if the studio is gone
+        },
+        onBroken() {
+          connected.value = false;
+        },
+      },
+      openSession,
+    );
+  }
+
+  // -- jobs --------------------------------------------------------------------------------------------------
+
+  async function finish(job: JobStatus): Promise<void> {
+    const source = works.get(job.id)?.source;
+    if (source?.kind === "photo") photos.set(job.id, source.blob);
+    const ours = works.delete(job.id);
+    try {
+      const result = await client.result(job.id);
+      batch(() => {
+        gallery.add(result);
+        if (ours || selected.value === null) selected.value = result; // others' faces come quietly
+      });
+    } catch (error) {
+      notices.report("A finished picture could not be shown", error);
+    }
+  }
+
+  async function submit(ask: () => Promise<JobStatus[]>, failure: string): Promise<boolean> {
+    if (sending.value) return false;
+    const work = desk.current();
+    sending.value = true;
+    notices.clear();
+    try {
+      const taken = await ask();
+      for (const job of taken) {
+        works.set(job.id, work);
+        jobs.accept(job);
+      }
+      part.value = "faces";
+      return true;
+    } catch (error) {
+      notices.report(failure, error);
+      return false;
+    } finally {
+      sending.value = false;
+    }
+  }
+
+  return {
+    client,
+    editor,
+    phase,
+    connected,
+    start,
+    model: computed(() => models.value?.models[0] ?? null),
+    regions: computed(() => models.value?.regions ?? []),
+    classOrders: computed(() => models.value?.class_orders ?? []),
+    request: desk.request,
+    change: desk.change,
+    takeSeed: desk.takeSeed,
+    source: desk.source,
+    edit: desk.edit,
+    jobs: jobs.all,
+    sending,
+    results: gallery.results,
+    hasMoreResults: gallery.hasMore,
+    part,
+    selected,
+    notices: notices.all,
+    begin: desk.begin,
+    async generate() {
+      if (sending.value) return; // and the seed stays the one that is on its way
+      desk.takeSeed();
+      const mask = editor.isBlank.value ? null : toBase64(encodeMask(editor.raster.value));
+      const asked = generateRequest(desk.request.value, mask, models.value?.models[0] ?? null);
+      await submit(() => client.generate(asked), "No faces were queued");
+    },
+    submitEdit: (asked) => submit(() => client.edit(asked), "No edit was queued"),
+    async cancel(job) {
+      await client.cancel(job.id).then(jobs.accept, (error) => notices.report("The job goes on", error));
+    },
+    dismissJob(job) {
+      works.delete(job.id);
+      jobs.drop(job.id);
+    },
+    workOf: (job) => works.get(job.id) ?? null,
+    photoOf: (result) => photos.get(result.id) ?? null,
+    loadMoreResults: () =>
+      gallery.loadMore().catch((error) => notices.report("Earlier faces could not be loaded", error)),
+    restore: desk.restore,
+    editResult: desk.editResult,
+    editPhoto: desk.editPhoto,
+    leaveEdit: desk.leaveEdit,
+    async removeResult(result) {
+      try {
+        await gallery.remove(result.id);
+        if (selected.value?.id === result.id) selected.value = gallery.results.value[0] ?? null;
+      } catch (error) {
+        notices.report("The face could not be deleted", error);
+      }
+    },
+    report: notices.report,
+    tell: notices.tell,
+    dismiss: notices.dismiss,
+    problemOf: notices.problemOf,
+  };
+}
