@@ -1,5 +1,6 @@
 import { createClient } from "../src/api/client";
 import type { JobStatus, Model, Result } from "../src/api/types";
+import { createStudio } from "../src/state/create-studio";
 
 export const MODEL: Model = {
   name: "mini",
@@ -135,4 +136,18 @@ export class Events extends EventTarget {
   close(): void {
     this.readyState = Events.CLOSED;
   }
+}
+
+/** A studio that was started against these answers. */
+export async function openStudio(answers: Answers = {}) {
+  const served = serve(answers);
+  let token: string | null = null;
+  const studio = createStudio(served.client, {
+    get: () => token,
+    set: (given) => {
+      token = given;
+    },
+  });
+  await studio.start();
+  return { ...served, studio };
 }

@@ -32,7 +32,7 @@ export function EditBar({ studio, source, plan }: EditBarProps) {
 /** Why a picture does not fit the model, null if it does. */
 function formObstacle(studio: Studio, source: EditSource): string | null {
   const problem = studio.problemOf("image") ?? studio.problemOf("result");
-  const { width, height } = pictureSize(source);
+  const { width, height } = pictureSize(studio);
   if (problem !== null || source.kind === "result" || width === height) return problem;
   return `The photograph is ${width} × ${height}, the model draws squares: open it again and have its face cut out.`;
 }

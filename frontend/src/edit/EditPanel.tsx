@@ -1,3 +1,5 @@
+import { useMemo } from "preact/hooks";
+import { changedPixels, sameSize } from "../mask/label-raster";
 import { CaptionField } from "../panels/CaptionField";
 import { FinerSettings } from "../panels/FinerSettings";
 import { SeedField } from "../panels/SeedField";
@@ -8,8 +10,7 @@ import { useObjectUrl } from "../ui/use-object-url";
 import { AreaView } from "./AreaView";
 import "./EditPanel.css";
 import { EditBar } from "./EditBar";
-import { defaultBorder, type EditPlan, pictureSize } from "./edit-plan";
-import { labelsInArea } from "./edited-area";
+import { defaultBorder, pictureSize } from "./edit-plan";
 import { RegionWords } from "./RegionWords";
 import { usePlan } from "./use-plan";
 import { WhereField } from "./WhereField";
@@ -23,7 +24,7 @@ export function EditPanel({ studio }: { studio: Studio }) {
 function Panel({ studio, source }: { studio: Studio; source: EditSource }) {
   const { depth, border } = studio.edit.value;
   const plan = usePlan(studio, source);
-  const size = pictureSize(source);
+  const size = pictureSize(studio);
   const picture = usePicture(studio, source);
   const setEdit = (part: Partial<typeof studio.edit.value>) => {
     studio.edit.value = { ...studio.edit.value, ...part };
@@ -40,7 +41,7 @@ function Panel({ studio, source }: { studio: Studio; source: EditSource }) {
       <MaskCorrection studio={studio} source={source} />
       <WhereField studio={studio} oldMask={source.oldMask} />
       <CaptionField studio={studio} label="Words for the whole picture" />
-      <RegionWords studio={studio} edited={mostEdited(studio, source, plan)} />
+      <RegionWords studio={studio} edited={studio.regions.value[plan.labels[0] ?? -1]?.name ?? null} />
       <div class="edit-line">
         <SeedField studio={studio} />
         <NumberField
@@ -86,7 +87,11 @@ function Panel({ studio, source }: { studio: Studio; source: EditSource }) {
 /** Makes the mask that is painted the one that the picture has: what was wrong in it is no wish. */
 function MaskCorrection({ studio, source }: { studio: Studio; source: EditSource }) {
   const mask = studio.editor.raster.value;
-  if (mask === source.oldMask) return null;
+  const isSame = useMemo(
+    () => sameSize(mask, source.oldMask) && !changedPixels(mask, source.oldMask).includes(1),
+    [mask, source.oldMask],
+  );
+  if (isSame) return null;
   return (
     <p class="edit-correction">
       Were you only correcting the mask?{" "}
@@ -100,11 +105,6 @@ function MaskCorrection({ studio, source }: { studio: Studio; source: EditSource
       </button>
     </p>
   );
-}
-
-function mostEdited(studio: Studio, source: EditSource, plan: EditPlan): string | null {
-  const [label] = labelsInArea(plan.area, source.oldMask, studio.editor.raster.value);
-  return label === undefined ? null : (studio.regions.value[label]?.name ?? null);
 }
 
 /** Where the original can be seen. */

@@ -1,7 +1,7 @@
 import { type Area, sizeOfArea } from "../mask/area";
 import { type LabelRaster, sameSize } from "../mask/label-raster";
-import type { EditSource } from "../state/studio";
-import { editedArea } from "./edited-area";
+import type { Studio } from "../state/studio";
+import { editedArea, labelsInArea } from "./edited-area";
 
 /** What an edit would do. */
 export interface EditPlan {
@@ -9,6 +9,8 @@ export interface EditPlan {
   readonly area: Area;
   /** How much of the picture that is, 0 to 1. */
   readonly share: number;
+  /** What it shows or will show, the label of most pixels first. */
+  readonly labels: readonly number[];
   /** Why it cannot be asked for as it is, null if it can. */
   readonly obstacle: string | null;
 }
@@ -21,7 +23,12 @@ export function planEdit(
 ): EditPlan {
   const area = editedArea(oldMask, wanted, labels);
   const size = sizeOfArea(area);
-  return { area, share: size / area.inside.length, obstacle: obstacleTo(oldMask, wanted, labels, size) };
+  return {
+    area,
+    share: size / area.inside.length,
+    labels: labelsInArea(area, oldMask, wanted),
+    obstacle: obstacleTo(oldMask, wanted, labels, size),
+  };
 }
 
 function obstacleTo(
@@ -39,9 +46,10 @@ function obstacleTo(
   return size > 0 ? null : "Change the mask, or choose regions to draw anew.";
 }
 
-/** Width and height of the picture that is edited, in pixels. */
-export function pictureSize(source: EditSource): { width: number; height: number } {
-  const { width, height } = source.kind === "result" ? source.result : source.oldMask;
+/** Width and height of the picture that is edited: results of photographs are larger than the model draws. */
+export function pictureSize({ source, editor }: Studio): { width: number; height: number } {
+  const mask = source.value?.oldMask ?? editor.raster.value;
+  const { width, height } = editor.photo.value ?? mask;
   return { width, height };
 }
 

@@ -17,12 +17,14 @@ export function editedArea(old: LabelRaster, wanted: LabelRaster, labels: Readon
 
 /** The labels whose pixels are in an area, in either mask, the one with most of them first. */
 export function labelsInArea(area: Area, old: LabelRaster, wanted: LabelRaster): number[] {
-  const counts = new Map<number, number>();
-  const labels = resizeNearest(old.labels, old, area);
+  const counts = new Uint32Array(256);
+  const before = resizeNearest(old.labels, old, area);
   area.inside.forEach((inside, place) => {
     if (!inside) return;
-    for (const label of new Set([labels[place] ?? 0, wanted.labels[place] ?? 0]))
-      counts.set(label, (counts.get(label) ?? 0) + 1);
+    const [was, will] = [before[place] ?? 0, wanted.labels[place] ?? 0];
+    counts[was] = (counts[was] ?? 0) + 1;
+    if (will !== was) counts[will] = (counts[will] ?? 0) + 1;
   });
-  return [...counts].sort(([, a], [, b]) => b - a).map(([label]) => label);
+  const found = [...counts.keys()].filter((label) => counts[label]);
+  return found.sort((a, b) => (counts[b] ?? 0) - (counts[a] ?? 0));
 }

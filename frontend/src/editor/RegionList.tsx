@@ -3,6 +3,7 @@ import { useRef } from "preact/hooks";
 import type { Region } from "../api/types";
 import { regionTitle } from "../ui/region-title";
 import type { Editor } from "./editor";
+import "../ui/fields.css";
 import "./RegionList.css";
 
 /** The regions to paint with, and how much of the mask each has. */
@@ -31,9 +32,7 @@ export function RegionList({ editor, regions }: { editor: Editor; regions: reado
                 editor.region.value = id;
               }}
             />
-            <svg class="region-swatch" viewBox="0 0 1 1" aria-hidden="true">
-              <rect width="1" height="1" fill={color} />
-            </svg>
+            <span class="swatch" style={{ background: color }} />
             <span class="region-name">{regionTitle(name)}</span>
             <span class="region-count" title={`${count.toLocaleString("en")} pixels`}>
               {shareOf(count, total)}

@@ -19,7 +19,8 @@ export function Sheet(props: {
     const { width, height } = editor.raster.value;
     const { zoom, x, y } = view.viewport.value;
     const place = `transform: translate(${x}px, ${y}px) scale(${zoom}); --zoom: ${zoom}`;
-    return `width: ${width}px; height: ${height}px; ${place}`;
+    const [red, green, blue] = colors.value; // the background's own
+    return `width: ${width}px; height: ${height}px; ${place}; background: rgb(${red} ${green} ${blue})`;
   });
   const labelStyle = useComputed(() => `opacity: ${editor.photo.value ? editor.opacity.value : 1}`);
   return (

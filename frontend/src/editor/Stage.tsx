@@ -36,7 +36,7 @@ export function Stage({ editor, view, drawing, keys, regions }: StageProps) {
   const size = useComputed(() => `${editor.raster.value.width} x ${editor.raster.value.height}`);
 
   useSignalEffect(() => {
-    void [editor.document.value, size.value];
+    void [size.value, editor.photo.value]; // something else was opened
     view.showAll();
   });
   useLayoutEffect(() => {

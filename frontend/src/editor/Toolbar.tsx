@@ -16,7 +16,7 @@ const TOOLS: readonly (readonly [tool: Tool, title: string])[] = [
 /** Tools and their settings, and what acts on the whole mask. */
 export function Toolbar({ editor, mirror }: { editor: Editor; mirror: () => void }) {
   return (
-    <div class="toolbar" role="toolbar" aria-label="Mask tools">
+    <div class="toolbar">
       <fieldset class="tool-group tool-choice">
         <legend class="visually-hidden">Tool</legend>
         {TOOLS.map(([tool, title]) => (

@@ -1,13 +1,6 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { History } from "../mask/history";
-import {
-  BACKGROUND,
-  changedPixels,
-  countLabels,
-  createRaster,
-  type LabelRaster,
-  mirrorRaster,
-} from "../mask/label-raster";
+import { BACKGROUND, countLabels, createRaster, type LabelRaster, mirrorRaster } from "../mask/label-raster";
 
 export type Tool = "brush" | "eraser" | "fill" | "lasso" | "pick" | "pan";
 
@@ -33,11 +26,7 @@ export interface Editor {
   readonly opacity: Signal<number>;
   /** What is shown under the mask. */
   readonly photo: ReadonlySignal<ImageBitmap | null>;
-  /** Counts up with every `load`. */
-  readonly document: ReadonlySignal<number>;
 
-  /** Begin with another mask; no photo but the given one; steps before cannot be undone. */
-  load(raster: LabelRaster, photo?: ImageBitmap | null): void;
   /** Put another mask, of any size, in place of this one: a step that can be undone. */
   replace(raster: LabelRaster): void;
   /** Erase everything: a step that can be undone. */
@@ -47,8 +36,6 @@ export interface Editor {
   undo(): void;
   redo(): void;
   setPhoto(photo: ImageBitmap | null): void;
-  /** Where the mask differs from another one: 1 for each pixel that changed. */
-  changedFrom(other: LabelRaster): Uint8Array;
 }
 
 /** An editor of a mask, a blank one of 512 x 512 to begin with. */
@@ -58,7 +45,6 @@ export function createEditor(first: LabelRaster = createRaster(512, 512)): Edito
   const canUndo = signal(false);
   const canRedo = signal(false);
   const photo = signal<ImageBitmap | null>(null);
-  const document = signal(0);
   const counts = computed(() => countLabels(raster.value));
 
   function show(next: LabelRaster | null): void {
@@ -84,15 +70,6 @@ export function createEditor(first: LabelRaster = createRaster(512, 512)): Edito
     brushSize: signal(24),
     opacity: signal(0.6),
     photo,
-    document,
-    load(next, nextPhoto = null) {
-      history.clear();
-      batch(() => {
-        photo.value = nextPhoto;
-        document.value++;
-        show(next);
-      });
-    },
     replace,
     clear: () => replace(createRaster(raster.peek().width, raster.peek().height)),
     mirror: (mirrored) => replace(mirrorRaster(raster.peek(), mirrored)),
@@ -101,6 +78,5 @@ export function createEditor(first: LabelRaster = createRaster(512, 512)): Edito
     setPhoto: (next) => {
       photo.value = next;
     },
-    changedFrom: (other) => changedPixels(raster.peek(), other),
   };
 }

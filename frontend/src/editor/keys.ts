@@ -111,8 +111,9 @@ export function createKeys(editor: Editor, view: View, drawing: Drawing, mirror:
 
   return {
     shortcut(event) {
-      if (event.altKey) return false;
-      const hasControl = event.ctrlKey || event.metaKey;
+      const isAltGr = event.getModifierState("AltGraph"); // how many keyboards write [ and ]
+      if (event.altKey && !isAltGr) return false;
+      const hasControl = (event.ctrlKey || event.metaKey) && !isAltGr;
       const keys = !hasControl ? plain : event.shiftKey ? withControlAndShift : withControl;
       const act = keys[event.key.toLowerCase()];
       act?.();

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useId, useMemo } from "preact/hooks";
+import { useEffect, useId, useMemo, useRef } from "preact/hooks";
 import type { Region } from "../api/types";
 import { areaOfLabels, outlineOf } from "../mask/area";
 import { PixelCanvas } from "../ui/PixelCanvas";
@@ -34,9 +34,12 @@ export function LargeMap({ inside, picture, regions, plane, step, brightest }: L
     () => (expert.region ? outlinePixels(mask, expert.region.id) : null),
     [mask, expert.region],
   );
+  const figure = useRef<HTMLElement>(null);
+  // Where there is one column, the map that was chosen may be far above the list.
+  useEffect(() => figure.current?.scrollIntoView({ block: "nearest" }), [plane]);
   const when = stepTitle(maps.layout, step);
   return (
-    <figure class="gates-map">
+    <figure class="gates-map" ref={figure}>
       <figcaption>
         <h3>
           {expert.region && <span class="swatch" style={{ background: expert.region.color }} />}

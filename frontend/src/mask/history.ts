@@ -58,12 +58,6 @@ export class History {
     this.#done++;
     return "runs" in step ? withRuns(current, step.runs, (labels) => labels & 255) : step.after;
   }
-
-  /** Forget all steps. */
-  clear(): void {
-    this.#steps = [];
-    this.#done = this.#bytes = 0;
-  }
 }
 
 function changedRuns(before: Uint8Array, after: Uint8Array): Runs {

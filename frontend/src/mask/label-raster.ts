@@ -27,11 +27,6 @@ export function copyRaster(raster: LabelRaster): LabelRaster {
   return { ...raster, labels: raster.labels.slice() };
 }
 
-/** Whether both have the same size and labels. */
-export function equalRasters(a: LabelRaster, b: LabelRaster): boolean {
-  return a === b || (sameSize(a, b) && a.labels.every((label, at) => label === b.labels[at]));
-}
-
 /** Whether both have the same width and height. */
 export function sameSize(a: LabelRaster, b: LabelRaster): boolean {
   return a.width === b.width && a.height === b.height;

@@ -39,7 +39,7 @@ export function ExampleList({ studio, onDone }: { studio: Studio; onDone: () => 
       <h3>An example</h3>
       <ul class="example-masks">
         {masks.map((mask) => (
-          <li key={mask}>
+          <li key={mask ?? ""}>
             <button
               type="button"
               aria-pressed={chosen.value === mask}
@@ -57,7 +57,7 @@ export function ExampleList({ studio, onDone }: { studio: Studio; onDone: () => 
         {examples.value
           ?.filter(({ mask }) => mask === chosen.value)
           .map((example) => (
-            <li key={example.prompt}>
+            <li key={example.prompt ?? ""}>
               <button type="button" onClick={() => begin(example)}>
                 {example.prompt ? `“${example.prompt}”` : "no words"}
               </button>

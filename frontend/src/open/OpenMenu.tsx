@@ -19,7 +19,7 @@ export function OpenMenu({ studio }: { studio: Studio }) {
     },
     [file, open],
   );
-  useDroppedFile(show);
+  const isOver = useDroppedFile(show);
   const close = () => {
     open.value = false;
   };
@@ -28,6 +28,7 @@ export function OpenMenu({ studio }: { studio: Studio }) {
       <button type="button" onClick={() => show(null)}>
         Begin with …
       </button>
+      {isOver && <p class="drop-cue">Drop a mask or a photograph</p>}
       {open.value && (
         <Dialog title="Begin with" onClose={close}>
           <div class="open-ways">

@@ -2,7 +2,7 @@
 
 import { fromBase64 } from "../api/base64";
 import type { Example } from "../api/types";
-import { createRaster } from "../mask/label-raster";
+import { createRaster, MAX_SIDE } from "../mask/label-raster";
 import { decodeMask } from "../mask/png";
 import type { Studio } from "../state/studio";
 
@@ -21,6 +21,9 @@ export async function beginExample(studio: Studio, example: Example): Promise<vo
   studio.begin({ raster, request }, "An example: generate it, or change it first.");
 }
 
+/** The studio takes no more, and what it refuses unread looks like a broken connection. */
+const MOST_BYTES = 24 * 2 ** 20;
+
 /** Begins with what was read of a file; until it is called, nothing on the page has changed. */
 export type Beginning = () => void | Promise<void>;
 
@@ -31,6 +34,7 @@ export async function readMask(
   order: string,
   keepEdit: boolean,
 ): Promise<Beginning> {
+  checkSize(file);
   const raster = decodeMask(await studio.client.readMask(file, order));
   return () => {
     const [photo, source, edit] = [studio.editor.photo.value, studio.source.value, studio.edit.value];
@@ -40,11 +44,23 @@ export async function readMask(
 
 /** Read a photograph to edit; `align`: the largest face in it. */
 export async function readPhoto(studio: Studio, file: File, align: boolean): Promise<Beginning> {
+  checkSize(file);
   const parsed = await studio.client.parse(file, align);
+  const { width, height } = parsed;
+  if (Math.max(width, height) > MAX_SIDE)
+    throw new Error(`the photograph is ${width} × ${height}, more than ${MAX_SIDE}: have its face cut out`);
   const photo = new Blob([fromBase64(parsed.photo)], { type: "image/png" });
   const mask = decodeMask(fromBase64(parsed.mask));
   return async () => {
     await studio.editPhoto(photo, mask);
     studio.change({ caption: "" }); // the words were said of another face
   };
+}
+
+function checkSize(file: File): void {
+  const megabytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
+  if (file.size > MOST_BYTES)
+    throw new Error(
+      `the file has ${megabytes(file.size)} MiB, the studio takes ${megabytes(MOST_BYTES)} MiB`,
+    );
 }

@@ -7,13 +7,19 @@ import "./JobList.css";
 export function JobList({ studio }: { studio: Studio }) {
   const jobs = studio.jobs.value;
   if (jobs.length === 0) return null;
+  const active = jobs.filter(isActive);
   return (
-    <section aria-label="On their way">
+    <section class="jobs" aria-label="On their way">
       <ul class="job-list">
         {jobs.toReversed().map((job) => (
           <JobItem key={job.id} studio={studio} job={job} />
         ))}
       </ul>
+      {active.length > 1 && (
+        <button type="button" onClick={() => Promise.all(active.map(studio.cancel))}>
+          Cancel all {active.length}
+        </button>
+      )}
     </section>
   );
 }

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { Studio } from "../state/studio";
+import "./RegionStrengths.css";
 import { regionTitle } from "../ui/region-title";
 import { SliderField } from "../ui/SliderField";
 
@@ -7,9 +8,9 @@ import { SliderField } from "../ui/SliderField";
 export function RegionStrengths({ studio }: { studio: Studio }) {
   const all = useSignal(false);
   const { regionStrength } = studio.request.value;
-  const counts = studio.editor.counts.value;
+  const painted = studio.editor.isBlank.value ? [] : studio.editor.counts.value;
   const regions = studio.regions.value;
-  const shown = regions.filter(({ id, name }) => all.value || counts[id] || name in regionStrength);
+  const shown = regions.filter(({ id, name }) => all.value || painted[id] || name in regionStrength);
 
   function choose(name: string, strength: number | null): void {
     const { [name]: _, ...others } = regionStrength;
@@ -18,6 +19,7 @@ export function RegionStrengths({ studio }: { studio: Studio }) {
 
   return (
     <div class="region-strengths">
+      {shown.length === 0 && <p>Regions that are painted can act more or less strongly.</p>}
       {shown.map(({ id, name, color }) => (
         <SliderField
           key={id}

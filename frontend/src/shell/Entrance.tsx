@@ -1,5 +1,6 @@
 import { useId, useRef } from "preact/hooks";
 import type { Studio } from "../state/studio";
+import { FieldProblem } from "../ui/FieldProblem";
 import "./Entrance.css";
 
 /** What there is to see until the page can work: what it lacks, and how to give it. */
@@ -24,6 +25,7 @@ export function Entrance({ studio }: { studio: Studio }) {
 function TokenForm({ studio }: { studio: Studio }) {
   const id = useId();
   const field = useRef<HTMLInputElement>(null);
+  const problem = studio.problemOf("token");
   return (
     <form
       onSubmit={(event) => {
@@ -35,7 +37,16 @@ function TokenForm({ studio }: { studio: Studio }) {
       <p>It is what the studio was started with, behind --token.</p>
       <div class="field">
         <label for={id}>Token</label>
-        <input ref={field} id={id} type="password" autocomplete="current-password" required />
+        <input
+          ref={field}
+          id={id}
+          type="password"
+          autocomplete="current-password"
+          required
+          aria-invalid={problem !== null}
+          aria-describedby={problem === null ? undefined : `${id}-problem`}
+        />
+        <FieldProblem id={`${id}-problem`} text={problem} />
       </div>
       <button type="submit" class="primary">
         Enter

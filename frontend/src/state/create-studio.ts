@@ -16,6 +16,10 @@ import { createNotices } from "./notices";
 import { generateRequest } from "./request";
 import type { Part, Phase, Studio, Work } from "./studio";
 
+const WRONG_TOKEN = new ProblemError(401, "this is not its token", [
+  { field: "token", detail: "This is not the studio's token." },
+]);
+
 /** A studio that talks to `client`; nothing is asked until it is started. */
 export function createStudio(client: Client, token: Token): Studio {
   const editor = createEditor(readDraft() ?? undefined);
@@ -51,9 +55,10 @@ export function createStudio(client: Client, token: Token): Studio {
       notices.clear();
       phase.value = "ready";
     } catch (error) {
-      phase.value = error instanceof ProblemError && error.status === 401 ? "locked" : "unreachable";
-      if (given !== undefined || phase.value === "unreachable")
-        notices.report("The studio cannot be used", error);
+      const locked = error instanceof ProblemError && error.status === 401;
+      phase.value = locked ? "locked" : "unreachable";
+      if (!locked) notices.report("The studio cannot be used", error);
+      else if (given !== undefined) notices.report("The studio stays closed", WRONG_TOKEN);
       return;
     }
     selected.value ??= gallery.results.value[0] ?? null;

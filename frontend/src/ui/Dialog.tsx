@@ -6,12 +6,11 @@ export interface DialogProps {
   title: string;
   /** Called when it was closed: by its button, by Escape, by a press beside it. */
   onClose: () => void;
-  onKeyDown?: (event: KeyboardEvent) => void;
   children: ComponentChildren;
 }
 
 /** A window over the page, which waits until it is closed. */
-export function Dialog({ title, onClose, onKeyDown, children }: DialogProps) {
+export function Dialog({ title, onClose, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => ref.current?.showModal(), []);
@@ -22,7 +21,6 @@ export function Dialog({ title, onClose, onKeyDown, children }: DialogProps) {
       class="dialog"
       aria-labelledby={heading}
       onClose={onClose}
-      onKeyDown={onKeyDown}
       onPointerDown={(event) => event.target === event.currentTarget && close()}
     >
       <div class="dialog-paper">

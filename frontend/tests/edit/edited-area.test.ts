@@ -22,6 +22,6 @@ test("an old mask of another size is read at the new one's", () => {
 });
 
 test("the labels of an area are told by how much of it they have", () => {
-  expect(labelsInArea(editedArea(OLD, NEW, null), OLD, NEW)).toEqual([13, 14, 1]);
+  expect(labelsInArea(editedArea(OLD, NEW, null), OLD, NEW)).toEqual([13, 1, 14]);
   expect(labelsInArea(editedArea(OLD, OLD, null), OLD, OLD)).toEqual([]);
 });

@@ -65,7 +65,7 @@ describe("the mask editor", () => {
   });
 
   it("tells what the keyboard's cursor is over, aloud", () => {
-    editor.load(createRaster(9, 9));
+    editor.replace(createRaster(9, 9));
     fireEvent.keyDown(stage(), { key: "ArrowRight" });
     const place = screen.getByText("background at 8, 4");
     expect(place.getAttribute("aria-live")).toBe("polite");

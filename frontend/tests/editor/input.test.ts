@@ -171,6 +171,12 @@ describe("keys", () => {
     expect(painted()).toBe(10000);
     expect(keys.shortcut(new KeyboardEvent("keydown", { key: "p", ctrlKey: true }))).toBe(false);
     expect(keys.shortcut(new KeyboardEvent("keydown", { key: "x" }))).toBe(false);
+    const alt = new KeyboardEvent("keydown", { key: "e", altKey: true });
+    Object.assign(alt, { getModifierState: () => false }); // happy-dom takes Alt for AltGr
+    expect(keys.shortcut(alt)).toBe(false);
+    const altGr = new KeyboardEvent("keydown", { key: "]", altKey: true, ctrlKey: true });
+    Object.assign(altGr, { getModifierState: (name: string) => name === "AltGraph" });
+    expect(keys.shortcut(altGr)).toBe(true);
   });
 
   it("zoom", () => {

@@ -1,13 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import {
-  changedPixels,
-  copyRaster,
-  countLabels,
-  equalRasters,
-  labelAt,
-  mirrorRaster,
-} from "../../src/mask/label-raster";
+import { changedPixels, countLabels, labelAt, mirrorRaster } from "../../src/mask/label-raster";
 import { decodeMask } from "../../src/mask/png";
 import { rasterOf, textOf } from "./text";
 
@@ -22,19 +15,12 @@ describe("mirroring", () => {
   it("twice is the mask as it was", () => {
     const raster = decodeMask(readFileSync("tests/data/palette-mask.png"));
     const mirrored = mirrorRaster(raster, MIRRORED);
-    expect(equalRasters(mirrored, raster)).toBe(false);
+    expect(mirrored).not.toEqual(raster);
     expect(mirrorRaster(mirrored, MIRRORED)).toEqual(raster);
   });
 });
 
 describe("rasters", () => {
-  it("are equal by size and labels", () => {
-    const raster = rasterOf("12", "34");
-    expect(equalRasters(raster, copyRaster(raster))).toBe(true);
-    expect(equalRasters(raster, rasterOf("1234"))).toBe(false);
-    expect(equalRasters(raster, rasterOf("12", "35"))).toBe(false);
-  });
-
   it("have no labels outside", () => {
     const raster = rasterOf("12", "34");
     expect(labelAt(raster, 1.9, 0.1)).toBe(2);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { decode, encode } from "fast-png";
 import { describe, expect, it } from "vitest";
-import { createRaster, equalRasters, NUM_LABELS } from "../../src/mask/label-raster";
+import { createRaster, NUM_LABELS } from "../../src/mask/label-raster";
 import { decodeMask, encodeMask } from "../../src/mask/png";
 import { randomNumbers } from "./text";
 
@@ -22,7 +22,9 @@ describe("masks as PNGs", () => {
     [2048, 64],
   ])("come back exactly, %i x %i", (width, height) => {
     const raster = noise(width, height);
-    expect(equalRasters(decodeMask(encodeMask(raster)), raster)).toBe(true);
+    const { labels, ...size } = decodeMask(encodeMask(raster));
+    expect(size).toEqual({ width, height });
+    expect(Buffer.compare(labels, raster.labels)).toBe(0);
   });
 
   it("are sent as 8-bit grey whose values are the labels", () => {

@@ -3,10 +3,7 @@ import { fromBase64 } from "../../src/api/base64";
 import type { GenerateRequest } from "../../src/api/types";
 import { createRaster, type LabelRaster } from "../../src/mask/label-raster";
 import { decodeMask, encodeMask } from "../../src/mask/png";
-import { createStudio } from "../../src/state/create-studio";
-import { type Answers, Events, job, problem, result, serve } from "../studio-server";
-
-const TOKEN = { get: () => null, set: () => undefined };
+import { type Answers, Events, job, openStudio, problem, result } from "../studio-server";
 
 beforeEach(() => {
   localStorage.clear();
@@ -27,12 +24,10 @@ function painted(width = 6, height = 4): LabelRaster {
 }
 
 async function open(answers: Answers = {}) {
-  const served = serve(answers);
-  const studio = createStudio(served.client, TOKEN);
-  await studio.start();
+  const { studio, asked } = await openStudio(answers);
   const sent = () =>
-    served.asked.filter(({ what }) => what === "POST /generate").map(({ body }) => body as GenerateRequest);
-  return { ...served, studio, sent };
+    asked.filter(({ what }) => what === "POST /generate").map(({ body }) => body as GenerateRequest);
+  return { studio, sent };
 }
 
 test("nothing painted is sent as no mask, something painted pixel by pixel", async () => {
@@ -40,7 +35,7 @@ test("nothing painted is sent as no mask, something painted pixel by pixel", asy
   await studio.generate();
   expect(sent()[0]).toMatchObject({ mask: null, prompt: null });
 
-  studio.editor.load(painted());
+  studio.editor.replace(painted());
   await studio.generate();
   expect(decodeMask(fromBase64(sent()[1]?.mask ?? ""))).toEqual(painted());
 });
@@ -62,7 +57,7 @@ test("a full queue is told, with when to come again, and nothing that was asked 
     "POST /generate": problem(503, "the queue is full", [], { "Retry-After": "7" }),
   });
   studio.change({ caption: "a man", count: 4 });
-  studio.editor.load(painted());
+  studio.editor.replace(painted());
   await studio.generate();
   expect(studio.notices.value[0]?.text).toContain("the queue is full. Try again in 7 seconds.");
   expect(studio.request.value).toMatchObject({ caption: "a man", count: 4 });
@@ -103,7 +98,7 @@ test("a face that was asked for elsewhere comes into the gallery without being l
 
 test("a failed job begins again with what it was asked for", async () => {
   const { studio } = await open({ "POST /generate": { jobs: [job("2")] } });
-  studio.editor.load(painted());
+  studio.editor.replace(painted());
   studio.change({ caption: "a man" });
   await studio.generate();
   const failed = job("2", { state: "failed", error: "the disk is full" });
@@ -136,7 +131,7 @@ test("restoring brings back every field and the mask, and there is a way back", 
   });
   const [requestBefore, rasterBefore] = [{ ...studio.request.value, caption: "mine" }, painted()];
   studio.change(requestBefore);
-  studio.editor.load(rasterBefore);
+  studio.editor.replace(rasterBefore);
 
   await studio.restore(made);
   expect(studio.editor.raster.value).toEqual(painted(9, 5));
@@ -158,7 +153,6 @@ test("restoring brings back every field and the mask, and there is a way back", 
   await studio.restore(made);
   studio.notices.value[0]?.action?.run();
   expect(studio.request.value.caption).toBe("changed");
-  studio.editor.undo();
   studio.editor.undo();
   expect(studio.editor.raster.value).toEqual(rasterBefore);
 });
@@ -188,7 +182,7 @@ test("an edit whose original is gone restores mask and words, and says so", asyn
 
 test("what cannot be restored changes nothing", async () => {
   const { studio } = await open();
-  studio.editor.load(painted());
+  studio.editor.replace(painted());
   await studio.restore(result("1", { mask: true }));
   expect(studio.editor.raster.value).toEqual(painted());
   expect(studio.notices.value[0]).toMatchObject({ kind: "problem" });
@@ -197,7 +191,7 @@ test("what cannot be restored changes nothing", async () => {
 test("a page that is opened again has the caption, the settings and the mask of before", async () => {
   const { studio } = await open();
   studio.change({ caption: "a man with a hat", steps: 40, seed: 5, seedLocked: true });
-  studio.editor.load(painted());
+  studio.editor.replace(painted());
   dispatchEvent(new Event("pagehide"));
 
   const again = (await open()).studio;
@@ -212,24 +206,16 @@ test("jobs that run already are shown when the page is opened", async () => {
 });
 
 test("without its token the studio is locked, with it open", async () => {
-  const { client, answers } = serve({
+  const { studio, answers } = await openStudio({
     "POST /session": problem(401, "send the studio's token"),
     "GET /models": problem(401, "send the studio's token"),
   });
-  let known: string | null = null;
-  const studio = createStudio(client, {
-    get: () => known,
-    set: (token) => {
-      known = token;
-    },
-  });
-  await studio.start();
   expect(studio.phase.value).toBe("locked");
   expect(studio.notices.value).toEqual([]);
 
   await studio.start("wrong");
   expect(studio.phase.value).toBe("locked");
-  expect(studio.notices.value[0]?.text).toContain("send the studio's token");
+  expect(studio.problemOf("token")).toBe("This is not the studio's token.");
 
   answers["POST /session"] = { seconds: 3600 };
   answers["GET /models"] = { models: [], regions: [], class_orders: [] };
