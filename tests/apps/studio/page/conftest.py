@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-STEPS = 3
+STEPS, TOKEN = 3, "correct-horse-battery"
 LABELS = "canvas.sheet-labels"
 PATIENCE = 30_000
 """Milliseconds that anything on the page may take, a face among it, on a busy machine."""
@@ -60,15 +61,14 @@ class Server:
     def ask(self, path: str, **request: Any) -> Any:
         """What its API answers, to a POST if there is a request."""
         data = json.dumps(request).encode() if request else None
-        url = urllib.request.Request(
-            f"{self.address}/api/v1/{path}", data, {"Content-Type": "application/json"}
-        )
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+        url = urllib.request.Request(f"{self.address}/api/v1/{path}", data, headers)
         with urllib.request.urlopen(url, timeout=60) as answer:
             return json.load(answer)
 
-    def newest(self) -> dict[str, Any]:
+    def newest(self) -> dict[str, Any] | None:
         """The last result's request."""
-        return self.ask("results?limit=1")["results"][0]
+        return next(iter(self.ask("results?limit=1")["results"]), None)
 
     def picture(self, name: str) -> np.ndarray:
         """A result's picture as it is on disk, H x W x 3."""
@@ -89,16 +89,30 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server(browser, assets, tmp_path_factory) -> Iterator[Server]:
-    """`facemogle studio` on a free port."""
-    if not (STATIC / "index.html").is_file():
-        pytest.skip("needs the built page: make page")
+    """`facemogle studio` with the mini model."""
     folder = tmp_path_factory.mktemp("studio")
     model = folder / "mini"
     shutil.copytree(assets / "mini", model)
     index = json.loads((model / "model_index.json").read_text())
     (model / "model_index.json").write_text(json.dumps(index | {"default_steps": STEPS}))
+    with _serving(folder, model) as server:
+        yield server
+
+
+@pytest.fixture
+def locked_server(browser, tiny_mini, tmp_path) -> Iterator[Server]:
+    """One that asks for a token, of the tiny random pipeline."""
+    with _serving(tmp_path, tiny_mini, "--token", TOKEN) as server:
+        yield server
+
+
+@contextmanager
+def _serving(folder: Path, model: Path, *options: str) -> Iterator[Server]:
+    """A studio's process on a free port; it may have nothing to complain of in the end."""
+    if not (STATIC / "index.html").is_file():
+        pytest.skip("needs the built page: make page")
     command = [sys.executable, "-m", "facemogle", "studio", "--no-browser", "--port", "0"]
-    command += ["--device", "cpu", "--model", str(model), "--results", str(folder / "results")]
+    command += ["--device", "cpu", "--model", str(model), "--results", str(folder / "results"), *options]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
         assert process.stdout is not None
@@ -118,6 +132,7 @@ class Sheet:
     """The page as someone uses it; `told` is what the browser complained of, which must be nothing."""
 
     page: Page
+    server: Server
     told: list[str] = field(default_factory=list)
 
     def part(self, name: str) -> None:
@@ -164,23 +179,35 @@ class Sheet:
         dialog.get_by_label("Choose a file").set_input_files(path)
         return dialog
 
-    def face(self, seed: int) -> None:
-        """Wait until the face of that seed is looked at, and its picture has come."""
-        shown = self.page.get_by_role("article", name=f"seed {seed}")
-        picture = shown.locator("img").first
+    def face_of(self, ask: Callable[[], Any]) -> dict[str, Any]:
+        """Ask for a face and wait until it is looked at, and its picture has come; gives its request."""
+        before, stop = self.server.newest(), time.monotonic() + PATIENCE / 1000
+        ask()
+        while (made := self.server.newest()) == before:
+            assert time.monotonic() < stop, self.server.ask("jobs")["jobs"][:1]
+            time.sleep(0.05)
+        assert made is not None
+        picture = self.page.get_by_role("article").locator(f"img[src*='{made['id']}']")
         picture.wait_for()
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+        return made
+
+    def generate(self) -> dict[str, Any]:
+        """Press the button, and wait for the face."""
+        return self.face_of(self.page.get_by_role("button", name="Generate a face").click)
 
 
 @pytest.fixture
-def open_page(browser, server) -> Iterator[Callable[..., Sheet]]:
-    """Opens the page in a browser of its own; in the end no sheet may have had anything to complain of."""
+def open_page(browser) -> Iterator[Callable[..., Sheet]]:
+    """Opens a page in a browser of its own; in the end no sheet may have had anything to complain of."""
     sheets: list[Sheet] = []
 
-    def open_it(*, width: int = 1400, height: int = 900, **how: Any) -> Sheet:
+    def open_it(
+        server: Server, place: str = "", *, width: int = 1400, height: int = 900, **how: Any
+    ) -> Sheet:
         context = browser.new_context(viewport={"width": width, "height": height}, **how)
         context.set_default_timeout(PATIENCE)
-        sheet = Sheet(context.new_page())
+        sheet = Sheet(context.new_page(), server)
         sheets.append(sheet)
 
         def complain(message: Any) -> None:
@@ -195,8 +222,8 @@ def open_page(browser, server) -> Iterator[Callable[..., Sheet]]:
         sheet.page.on("console", complain)
         sheet.page.on("pageerror", lambda error: sheet.told.append(str(error)))
         sheet.page.on("request", check_host)
-        sheet.page.goto(f"{server.address}/")
-        sheet.page.get_by_role("application").or_(sheet.page.get_by_role("navigation")).first.wait_for()
+        sheet.page.goto(f"{server.address}/{place}")
+        sheet.page.get_by_role("button", name="Keyboard").wait_for()
         return sheet
 
     yield open_it
@@ -207,6 +234,8 @@ def open_page(browser, server) -> Iterator[Callable[..., Sheet]]:
 
 
 @pytest.fixture
-def sheet(open_page) -> Sheet:
-    """The page on a wide screen."""
-    return open_page()
+def sheet(open_page, server) -> Sheet:
+    """The page on a wide screen, ready."""
+    sheet: Sheet = open_page(server)
+    sheet.page.get_by_role("application").wait_for()
+    return sheet
