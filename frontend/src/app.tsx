@@ -26,6 +26,10 @@ export function App({ studio, theme }: { studio: Studio; theme: Signal<Theme> })
     help.value = true;
   }
 
+  function showWords(): void {
+    studio.part.value = "words";
+  }
+
   useShortcuts({
     make() {
       if (!ready) return;
@@ -49,7 +53,13 @@ export function App({ studio, theme }: { studio: Studio; theme: Signal<Theme> })
           <section class="app-words" aria-label="Request">
             {editing ? <EditPanel studio={studio} /> : <GeneratePanel studio={studio} />}
           </section>
-          {!editing && (
+          {editing ? (
+            <div class="app-bar app-bar-onward">
+              <button type="button" onClick={showWords}>
+                On to what is drawn anew
+              </button>
+            </div>
+          ) : (
             <div class="app-bar">
               <GenerateBar studio={studio} />
             </div>

@@ -3,18 +3,14 @@ import type { Client } from "./client";
 /** Seconds before its end at which the cookie is renewed. */
 const MARGIN = 120;
 
-/** The cookie with which browsers read pictures and events, where they cannot send the token. */
-export interface Session {
-  /** Have a fresh cookie, and from then on always. Throws ProblemError where the token is not the right one. */
-  open(): Promise<void>;
-  close(): void;
-}
-
-/** A session of `client`. */
-export function createSession(client: Client): Session {
+/**
+ * A function that gets a fresh cookie, with which browsers read pictures and events where they cannot send the
+ * token, and from then on keeps it fresh. It throws ProblemError where the token is not the right one.
+ */
+export function createSession(client: Client): () => Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  async function open(): Promise<void> {
+  return async function open(): Promise<void> {
     clearTimeout(timer);
     const seconds = await client.newSession();
     timer = setTimeout(
@@ -22,7 +18,5 @@ export function createSession(client: Client): Session {
       () => open().catch(() => undefined),
       Math.max(1, seconds - MARGIN) * 1000,
     );
-  }
-
-  return { open, close: () => clearTimeout(timer) };
+  };
 }

@@ -24,7 +24,7 @@ export function EditBar({ studio, source, plan }: EditBarProps) {
       >
         {count === 1 ? "Draw it anew" : `Draw it anew ${count} times`}
       </button>
-      <p role="status">{obstacle ?? "The original stays; the edit becomes a face of its own."}</p>
+      <p role="status">{obstacle ?? "The original stays; this makes a face of its own."}</p>
     </div>
   );
 }

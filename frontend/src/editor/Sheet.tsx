@@ -5,6 +5,7 @@ import type { LabelRaster } from "../mask/label-raster";
 import { isEmpty, type Rect } from "../mask/paint";
 import type { Drawing } from "./drawing";
 import type { Editor } from "./editor";
+import { repaint, type Shown } from "./repaint";
 import type { View } from "./view";
 
 /** The mask over its photo, where the view puts them. Only what changed is drawn again. */
@@ -46,24 +47,18 @@ function Photo({ photo }: { photo: ReadonlySignal<ImageBitmap | null> }) {
 /** A canvas that shows the draft, or the mask if nothing is being drawn: labels looked up in the table of colours. */
 function useLabels(editor: Editor, drawing: Drawing, colors: ReadonlySignal<ColorTable>) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const shown = useRef<{ raster: LabelRaster; table: ColorTable } | null>(null);
+  const last = useRef<{ shown: Shown; table: ColorTable } | null>(null);
   useSignalEffect(() => {
-    const draft = drawing.draft.value;
-    const raster = draft?.raster ?? editor.raster.value;
     const table = colors.value;
     const context = canvas.current?.getContext("2d");
+    const before = last.current?.table === table ? last.current.shown : null;
+    const { rects, shown } = repaint(before, drawing.draft.value, editor.raster.value);
     if (!context) return;
-    const last = shown.current;
-    // what was painted into this draft before is on the canvas already, as its strokes began with the mask there
-    const isNext = draft !== null && (last?.raster === raster || last?.raster === editor.raster.peek());
-    if (last?.table === table && (isNext || last.raster === raster)) {
-      if (draft) put(context, raster, draft.changed, table);
-    } else {
-      if (context.canvas.width !== raster.width) context.canvas.width = raster.width;
-      if (context.canvas.height !== raster.height) context.canvas.height = raster.height;
-      put(context, raster, { left: 0, top: 0, right: raster.width, bottom: raster.height }, table);
-    }
-    shown.current = { raster, table };
+    const { width, height } = shown.raster;
+    if (context.canvas.width !== width) context.canvas.width = width;
+    if (context.canvas.height !== height) context.canvas.height = height;
+    for (const rect of rects) put(context, shown.raster, rect, table);
+    last.current = { shown, table };
   });
   return canvas;
 }

@@ -1,4 +1,4 @@
-import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
+import { effect, type ReadonlySignal, useComputed } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Region } from "../api/types";
 import { type ColorTable, colorTable } from "../mask/colors";
@@ -35,10 +35,14 @@ export function Stage({ editor, view, drawing, keys, regions }: StageProps) {
   );
   const size = useComputed(() => `${editor.raster.value.width} x ${editor.raster.value.height}`);
 
-  useSignalEffect(() => {
-    void [size.value, editor.photo.value]; // something else was opened
-    view.showAll();
-  });
+  useLayoutEffect(
+    () =>
+      effect(() => {
+        void [size.value, editor.photo.value]; // something else was opened
+        view.showAll();
+      }),
+    [editor, size, view],
+  );
   useLayoutEffect(() => {
     const element = stage.current;
     if (!element) return;

@@ -5,9 +5,11 @@ import type { Editor, Tool } from "./editor";
 
 /** A mask that a stroke is being painted into. */
 export interface Draft {
+  /** The mask that the stroke began on. */
+  readonly before: LabelRaster;
   readonly raster: LabelRaster;
-  /** What the last movement may have changed. */
-  readonly changed: Rect;
+  /** What each movement may have changed; it grows with the stroke. */
+  readonly changes: readonly Rect[];
 }
 
 /** What happens while a tool is down: the mask itself changes once, when it is lifted. */
@@ -31,14 +33,16 @@ export function createDrawing(editor: Editor): Drawing {
   const lasso = signal<readonly Point[]>([]);
   let before: LabelRaster | null = null;
   let last: Point | null = null;
+  let changes: Rect[] = [];
   let label = BACKGROUND;
 
-  function stroke(raster: LabelRaster, from: Point, points: readonly Point[]): void {
+  function stroke({ before, raster }: Draft, from: Point, points: readonly Point[]): void {
     for (const point of points) {
-      draft.value = { raster, changed: paintStroke(raster, from, point, editor.brushSize.peek(), label) };
+      changes.push(paintStroke(raster, from, point, editor.brushSize.peek(), label));
       from = point;
     }
     last = from;
+    draft.value = { before, raster, changes };
   }
 
   function pick(point: Point): void {
@@ -60,6 +64,7 @@ export function createDrawing(editor: Editor): Drawing {
       lasso.value = [];
     });
     before = last = null;
+    changes = []; // another one: who shows the stroke has the old one to catch up with
   }
 
   return {
@@ -73,13 +78,13 @@ export function createDrawing(editor: Editor): Drawing {
       if (tool === "fill" || tool === "pick" || tool === "pan") return;
       before = editor.raster.peek();
       if (tool === "lasso") lasso.value = [point];
-      else stroke(copyRaster(before), point, [point]);
+      else stroke({ before, raster: copyRaster(before), changes }, point, [point]);
     },
     extend(points) {
       const started = draft.peek();
       if (before !== editor.raster.peek())
         cancel(); // undone meanwhile: the draft is of another mask
-      else if (started && last) stroke(started.raster, last, points);
+      else if (started && last) stroke(started, last, points);
       else lasso.value = [...lasso.peek(), ...points];
     },
     end() {

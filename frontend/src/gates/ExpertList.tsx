@@ -6,6 +6,7 @@ import { type Expert, expertOf, isInMask, percent } from "./expert";
 import type { Inside } from "./GatesView";
 import { meanWeight } from "./gate-maps";
 import { heatPixels } from "./heat";
+import "./ExpertList.css";
 
 export interface ExpertListProps {
   inside: Inside;

@@ -8,6 +8,7 @@ import type { Inside } from "./GatesView";
 import { heatPixels } from "./heat";
 import { Legend } from "./Legend";
 import { stepTitle } from "./StepSlider";
+import "./LargeMap.css";
 
 export interface LargeMapProps {
   inside: Inside;

@@ -1,6 +1,7 @@
 import { PixelCanvas } from "../ui/PixelCanvas";
 import { percent } from "./expert";
 import { LEGEND_WEIGHTS, placeOnRamp, rampColor } from "./heat";
+import "./Legend.css";
 
 const WIDTH = 256;
 

@@ -1,6 +1,7 @@
 import type { Signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import type { GatesLayout } from "./gate-maps";
+import "./StepSlider.css";
 
 /** Milliseconds that a step is shown for when they are played. */
 const PACE = 450;

@@ -3,6 +3,7 @@ import type { Region } from "../api/types";
 import { expertOf, isInMask, percent } from "./expert";
 import type { Inside } from "./GatesView";
 import { meanWeight, roundUp, shareOfPlaces } from "./gate-maps";
+import "./WeightChart.css";
 
 export interface WeightChartProps {
   inside: Inside;

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { Result } from "../api/types";
 import { GatesView } from "../gates/GatesView";
+import { isActive } from "../state/job-list";
 import type { Studio } from "../state/studio";
 import { ConfirmDialog } from "../ui/ConfirmDialog";
 import { Gallery, titleOf } from "./Gallery";
@@ -20,6 +21,9 @@ export function Pictures({ studio }: { studio: Studio }) {
 
   return (
     <div class="pictures">
+      <p class="visually-hidden" role="status">
+        {newsOf(studio)}
+      </p>
       <JobList studio={studio} />
       {selected && (
         <ResultView
@@ -46,6 +50,14 @@ export function Pictures({ studio }: { studio: Studio }) {
       )}
     </div>
   );
+}
+
+/** What readers are told as faces come; progress bars tell the rest to whoever asks them. */
+function newsOf(studio: Studio): string {
+  const onTheWay = studio.jobs.value.filter(isActive).length;
+  if (onTheWay > 0) return onTheWay === 1 ? "A face is on the way" : `${onTheWay} faces are on the way`;
+  const [newest] = studio.results.value;
+  return newest ? `The newest face: ${titleOf(newest)}` : "";
 }
 
 function DeleteDialog({ studio, doomed, onClose }: { studio: Studio; doomed: Result; onClose(): void }) {

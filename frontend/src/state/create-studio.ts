@@ -23,7 +23,7 @@ const WRONG_TOKEN = new ProblemError(401, "this is not its token", [
 /** A studio that talks to `client`; nothing is asked until it is started. */
 export function createStudio(client: Client, token: Token): Studio {
   const editor = createEditor(readDraft() ?? undefined);
-  const session = createSession(client);
+  const openCookie = createSession(client);
   const phase = signal<Phase>("starting");
   const connected = signal(true);
   const models = signal<Models | null>(null);
@@ -43,7 +43,7 @@ export function createStudio(client: Client, token: Token): Studio {
   // -- start -------------------------------------------------------------------------------------------------
 
   async function openSession(): Promise<void> {
-    if (token.get() !== null) await session.open();
+    if (token.get() !== null) await openCookie();
   }
 
   async function start(given?: string): Promise<void> {
@@ -170,8 +170,6 @@ export function createStudio(client: Client, token: Token): Studio {
         notices.report("The face could not be deleted", error);
       }
     },
-    report: notices.report,
-    tell: notices.tell,
     dismiss: notices.dismiss,
     problemOf: notices.problemOf,
   };

@@ -3,7 +3,7 @@ import type { Client } from "../api/client";
 import type { EditRequest, JobStatus, Model, Region, Result } from "../api/types";
 import type { Editor } from "../editor/editor";
 import type { LabelRaster } from "../mask/label-raster";
-import type { Notice, NoticeAction } from "./notices";
+import type { Notice } from "./notices";
 import type { EditSettings, FaceRequest } from "./request";
 
 /** The picture that an edit starts from, and its mask as it is. */
@@ -90,9 +90,6 @@ export interface Studio {
   leaveEdit(): void;
   removeResult(result: Result): Promise<void>;
 
-  /** Tell what went wrong; `what` begins the sentence: "The mask could not be read". */
-  report(what: string, error: unknown): void;
-  tell(text: string, action?: NoticeAction): void;
   dismiss(notice: Notice): void;
   /** What is wrong with a field, in the studio's words; null if nothing is. */
   problemOf(field: string): string | null;

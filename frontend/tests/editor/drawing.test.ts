@@ -21,7 +21,7 @@ describe("drawing", () => {
     drawing.extend([{ x: 4.5, y: 1.5 }]);
     expect(mask()).toEqual([".....", "....."]);
     expect(textOf(drawing.draft.value?.raster ?? rasterOf())).toEqual(["33333", "....3"]);
-    expect(drawing.draft.value?.changed).toEqual({ left: 4, top: 0, right: 5, bottom: 2 });
+    expect(drawing.draft.value?.changes.at(-1)).toEqual({ left: 4, top: 0, right: 5, bottom: 2 });
     drawing.end();
     expect(mask()).toEqual(["33333", "....3"]);
     expect(drawing.draft.value).toBe(null);
