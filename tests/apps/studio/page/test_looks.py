@@ -10,12 +10,16 @@ from facemogle.core.regions import REGION_NAMES
 
 pytestmark = pytest.mark.slow
 
-TOO_WIDE = """() => [...document.querySelectorAll("html, body, section, form, header, main")]
+TOO_WIDE = """() => [...document.querySelectorAll(":not(.regions)")]
   .filter((element) => element.scrollWidth > element.clientWidth + 1)
+  .filter((element) => element.matches("html, body") ||
+    ["auto", "scroll"].includes(getComputedStyle(element).overflowX))
   .map((element) => element.className || element.tagName)"""
+"""What can be scrolled sideways, but for the list of regions, which is a strip where there is little room."""
 
 FAINT = """() => {
-  const UNREAD = ":disabled, option, .visually-hidden, input:not([type=number], [type=text]), [role=application]";
+  const UNREAD = `:disabled, option, .visually-hidden, [role=application],
+    input:not([type=number], [type=text])`;
   const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   paint.canvas.width = paint.canvas.height = 1;
   function over(below, color) {
@@ -51,8 +55,8 @@ FAINT = """() => {
   }
   return told;
 }"""
-"""What is written in less contrast than WCAG's 4.5 to 1 with what it lies in. What is disabled may be; what lies
-over the mask has other colours below it."""
+"""What is written in less contrast than WCAG's 4.5 to 1 with what it lies in. What is disabled may be; what
+lies over the mask has other colours below it."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -67,6 +71,33 @@ def test_every_part_fits_and_can_be_read(open_page, server, width, scheme):
         assert page.evaluate(FAINT) == [], part
     shade = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L")).mean()
     assert (shade > 128) == (scheme == "light")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_dialogs_and_edits_fit_and_can_be_read(open_page, server, scheme):
+    sheet = open_page(server, width=360, height=740, color_scheme=scheme)
+    page = sheet.page
+
+    def look(what: str) -> None:
+        assert page.evaluate(TOO_WIDE) == [], what
+        assert page.evaluate(FAINT) == [], what
+
+    page.get_by_role("button", name="Begin with").click()
+    page.get_by_role("dialog").get_by_role("button", name="hat", exact=True).wait_for()
+    look("ways to begin")
+    page.keyboard.press("Escape")
+    sheet.begin_with_example("hat", "a man with black hair")
+    sheet.part("Words")
+    page.get_by_label("Keep gate maps").check()
+    sheet.generate()
+    page.get_by_role("button", name="See inside").click()
+    page.get_by_role("dialog").get_by_text("step 1 of").first.wait_for()
+    look("gates")
+    page.keyboard.press("Escape")
+    page.get_by_role("article").get_by_role("button", name="Edit", exact=True).click()
+    sheet.part("Words")
+    page.get_by_role("form", name="Edit").get_by_label("Whole regions").check()
+    look("an edit")
 
 
 def test_faint_words_would_be_noticed(sheet):
