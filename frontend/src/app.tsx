@@ -1,4 +1,5 @@
 import { type Signal, useSignal } from "@preact/signals";
+import { EditBar } from "./edit/EditBar";
 import { EditPanel } from "./edit/EditPanel";
 import { askForEdit } from "./edit/edit-request";
 import { MaskEditor } from "./editor/MaskEditor";
@@ -26,10 +27,6 @@ export function App({ studio, theme }: { studio: Studio; theme: Signal<Theme> })
     help.value = true;
   }
 
-  function showWords(): void {
-    studio.part.value = "words";
-  }
-
   useShortcuts({
     make() {
       if (!ready) return;
@@ -47,23 +44,13 @@ export function App({ studio, theme }: { studio: Studio; theme: Signal<Theme> })
       {ready ? (
         <main class="app-parts">
           <Parts studio={studio} />
-          <section class="app-mask" aria-label="Mask">
+          <section class="app-mask" aria-label="Mask" aria-busy={studio.opening.value}>
             <MaskEditor editor={studio.editor} regions={studio.regions.value} />
           </section>
           <section class="app-words" aria-label="Request">
             {editing ? <EditPanel studio={studio} /> : <GeneratePanel studio={studio} />}
           </section>
-          {editing ? (
-            <div class="app-bar app-bar-onward">
-              <button type="button" onClick={showWords}>
-                On to what is drawn anew
-              </button>
-            </div>
-          ) : (
-            <div class="app-bar">
-              <GenerateBar studio={studio} />
-            </div>
-          )}
+          <div class="app-bar">{editing ? <EditBar studio={studio} /> : <GenerateBar studio={studio} />}</div>
           <section class="app-faces" aria-label="Pictures">
             <Pictures studio={studio} />
           </section>

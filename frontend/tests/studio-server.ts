@@ -1,5 +1,6 @@
 import { createClient } from "../src/api/client";
 import type { JobStatus, Model, Result } from "../src/api/types";
+import { createRaster, type LabelRaster } from "../src/mask/label-raster";
 import { createStudio } from "../src/state/create-studio";
 
 export const MODEL: Model = {
@@ -23,6 +24,7 @@ export function job(id: string, part: Partial<JobStatus> = {}): JobStatus {
   return {
     id,
     state: "queued",
+    prompt: "a man",
     seed: 1,
     step: 0,
     steps: 12,
@@ -32,6 +34,15 @@ export function job(id: string, part: Partial<JobStatus> = {}): JobStatus {
     error: null,
     ...part,
   };
+}
+
+/** A mask with something painted that has no symmetry. */
+export function painted(width = 6, height = 4): LabelRaster {
+  const raster = createRaster(width, height);
+  raster.labels.forEach((_, at) => {
+    raster.labels[at] = (at * 7) % 19;
+  });
+  return raster;
 }
 
 /** A result as the API tells it. */
@@ -89,7 +100,7 @@ export function serve(answers: Answers, token: string | null = null) {
         authorization: request.headers.get("Authorization"),
         body: isJson ? await request.json() : null,
       });
-      const answer = known[what] ?? problem(404, `there is no ${what}`);
+      const answer = (await known[what]) ?? problem(404, `there is no ${what}`);
       if (answer instanceof Response) return answer.clone();
       if (answer instanceof Uint8Array) return new Response(new Uint8Array(answer));
       return Response.json(answer);

@@ -361,9 +361,49 @@ export interface paths {
         };
         /**
          * Result Mask
-         * @description The mask that it was made by, exactly as it was sent.
+         * @description The mask that it was drawn by; for an edit, merged with the original's.
          */
         get: operations["result_mask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/results/{id}/old_mask.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Result Old Mask
+         * @description Of an edit: the original's mask.
+         */
+        get: operations["result_old_mask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/results/{id}/original.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Result Original
+         * @description Of an edit of a photograph: the photograph.
+         */
+        get: operations["result_original"];
         put?: never;
         post?: never;
         delete?: never;
@@ -450,7 +490,7 @@ export interface components {
             regions?: ("background" | "skin" | "nose" | "eye_glasses" | "left_eye" | "right_eye" | "left_brow" | "right_brow" | "left_ear" | "right_ear" | "mouth" | "upper_lip" | "lower_lip" | "hair" | "hat" | "earring" | "necklace" | "neck" | "cloth")[] | null;
             /**
              * Depth
-             * @description The noise to start from: 1 is all, less keeps more.
+             * @description The noise to start from: 1 is all, less keeps more, a step is drawn always.
              * @default 1
              */
             depth: number;
@@ -459,11 +499,21 @@ export interface components {
         };
         /**
          * Edited
-         * @description What an edit was made from; `source` is a result's id, or None for a photograph.
+         * @description What an edit was made from: its mask is old_mask.png; a photograph is kept, too, as original.png.
          */
         Edited: {
-            /** Source */
+            /**
+             * Source
+             * @description A result's id; None for a photograph.
+             */
             source: string | null;
+            /**
+             * Width
+             * @description Pixels of picture.png, as the original; None in the oldest results.
+             */
+            width?: number | null;
+            /** Height */
+            height?: number | null;
             /** Regions */
             regions: string[] | null;
             /** Depth */
@@ -585,6 +635,8 @@ export interface components {
              */
             id: string;
             state: components["schemas"]["State"];
+            /** Prompt */
+            prompt: string | null;
             /** Seed */
             seed: number;
             /** Step */
@@ -703,7 +755,10 @@ export interface components {
             prompt: string | null;
             /** Seed */
             seed: number;
-            /** Height */
+            /**
+             * Height
+             * @description What the model drew; of an edit, `edit` tells the picture's.
+             */
             height: number;
             /** Width */
             width: number;
@@ -2100,6 +2155,140 @@ export interface operations {
         };
     };
     result_mask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A picture. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    result_old_mask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A picture. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    result_original: {
         parameters: {
             query?: never;
             header?: never;

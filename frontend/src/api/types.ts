@@ -15,4 +15,4 @@ export type Region = Schemas["Region"];
 export type Result = Schemas["Result"];
 export type Results = Schemas["Results"];
 export type RegionName = NonNullable<EditRequest["regions"]>[number];
-export type ResultFile = "picture.png" | "mask.png" | "gates.png";
+export type ResultFile = "picture.png" | "mask.png" | "old_mask.png" | "original.png" | "gates.png";

@@ -1,38 +1,25 @@
-import type { EditSource, Studio } from "../state/studio";
-import "./EditBar.css";
-import { type EditPlan, pictureSize } from "./edit-plan";
+import { MakeBar } from "../panels/MakeBar";
+import type { Studio } from "../state/studio";
+import { pictureSize } from "./edit-plan";
 import { askForEdit } from "./edit-request";
 
-export interface EditBarProps {
-  studio: Studio;
-  source: EditSource;
-  plan: EditPlan;
-}
-
 /** The button that asks for the edit, or why it cannot. */
-export function EditBar({ studio, source, plan }: EditBarProps) {
+export function EditBar({ studio }: { studio: Studio }) {
   const { count } = studio.request.value;
-  const obstacle = formObstacle(studio, source) ?? plan.obstacle;
+  const obstacle = formObstacle(studio) ?? studio.plan.value?.obstacle ?? null;
   return (
-    <div class="edit-bar">
-      <button
-        type="button"
-        class="primary"
-        disabled={studio.sending.value || obstacle !== null}
-        aria-keyshortcuts="Control+Enter"
-        onClick={() => askForEdit(studio)}
-      >
-        {count === 1 ? "Draw it anew" : `Draw it anew ${count} times`}
-      </button>
-      <p role="status">{obstacle ?? "The original stays; this makes a face of its own."}</p>
-    </div>
+    <MakeBar
+      label={count === 1 ? "Draw it anew" : `Draw it anew ${count} times`}
+      about={obstacle ?? "The original stays; this makes a face of its own."}
+      disabled={studio.sending.value || obstacle !== null}
+      onMake={() => askForEdit(studio)}
+    />
   );
 }
 
 /** Why a picture does not fit the model, null if it does. */
-function formObstacle(studio: Studio, source: EditSource): string | null {
-  const problem = studio.problemOf("image") ?? studio.problemOf("result");
+function formObstacle(studio: Studio): string | null {
   const { width, height } = pictureSize(studio);
-  if (problem !== null || source.kind === "result" || width === height) return problem;
+  if (studio.source.value?.kind !== "photo" || width === height) return null;
   return `The photograph is ${width} × ${height}, the model draws squares: open it again and have its face cut out.`;
 }

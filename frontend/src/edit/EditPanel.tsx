@@ -9,21 +9,18 @@ import { SliderField } from "../ui/SliderField";
 import { useObjectUrl } from "../ui/use-object-url";
 import { AreaView } from "./AreaView";
 import "./EditPanel.css";
-import { EditBar } from "./EditBar";
-import { defaultBorder, pictureSize } from "./edit-plan";
+import { defaultBorder, type EditPlan, pictureSize } from "./edit-plan";
 import { RegionWords } from "./RegionWords";
-import { usePlan } from "./use-plan";
 import { WhereField } from "./WhereField";
 
 /** How a picture is edited, while there is one; nothing otherwise. */
 export function EditPanel({ studio }: { studio: Studio }) {
-  const source = studio.source.value;
-  return source && <Panel studio={studio} source={source} />;
+  const [source, plan] = [studio.source.value, studio.plan.value];
+  return source && plan && <Panel studio={studio} source={source} plan={plan} />;
 }
 
-function Panel({ studio, source }: { studio: Studio; source: EditSource }) {
+function Panel({ studio, source, plan }: { studio: Studio; source: EditSource; plan: EditPlan }) {
   const { depth, border } = studio.edit.value;
-  const plan = usePlan(studio, source);
   const size = pictureSize(studio);
   const picture = usePicture(studio, source);
   const setEdit = (part: Partial<typeof studio.edit.value>) => {
@@ -79,7 +76,6 @@ function Panel({ studio, source }: { studio: Studio; source: EditSource }) {
         <p class="edit-hint">Pixels around it over which new fades into old.</p>
       </div>
       <FinerSettings studio={studio} />
-      <EditBar studio={studio} source={source} plan={plan} />
     </form>
   );
 }

@@ -29,6 +29,8 @@ export interface Editor {
 
   /** Put another mask, of any size, in place of this one: a step that can be undone. */
   replace(raster: LabelRaster): void;
+  /** Begin with another mask: nothing of before can come back. */
+  open(raster: LabelRaster): void;
   /** Erase everything: a step that can be undone. */
   clear(): void;
   /** Flip left to right: a step that can be undone. `mirrored` is the label that each label becomes. */
@@ -40,7 +42,7 @@ export interface Editor {
 
 /** An editor of a mask, a blank one of 512 x 512 to begin with. */
 export function createEditor(first: LabelRaster = createRaster(512, 512)): Editor {
-  const history = new History();
+  let history = new History();
   const raster = signal(first);
   const canUndo = signal(false);
   const canRedo = signal(false);
@@ -71,6 +73,10 @@ export function createEditor(first: LabelRaster = createRaster(512, 512)): Edito
     opacity: signal(0.6),
     photo,
     replace,
+    open(next) {
+      history = new History();
+      show(next);
+    },
     clear: () => replace(createRaster(raster.peek().width, raster.peek().height)),
     mirror: (mirrored) => replace(mirrorRaster(raster.peek(), mirrored)),
     undo: () => show(history.undo(raster.peek())),

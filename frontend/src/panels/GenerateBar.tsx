@@ -1,25 +1,16 @@
 import type { Studio } from "../state/studio";
-import "./GenerateBar.css";
+import { MakeBar } from "./MakeBar";
 
-/** The button that makes faces, and what will happen when it is pressed. */
+/** The button that makes faces, and from what it makes them. */
 export function GenerateBar({ studio }: { studio: Studio }) {
   const { count, caption } = studio.request.value;
   return (
-    <div class="generate-bar">
-      <button
-        type="button"
-        class="primary"
-        disabled={studio.sending.value}
-        aria-keyshortcuts="Control+Enter"
-        onClick={() => studio.generate()}
-      >
-        {count === 1 ? "Generate a face" : `Generate ${count} faces`}
-        <span class="keys" aria-hidden="true">
-          Ctrl ↵
-        </span>
-      </button>
-      <p>{madeFrom(caption.trim() !== "", !studio.editor.isBlank.value)}</p>
-    </div>
+    <MakeBar
+      label={count === 1 ? "Generate a face" : `Generate ${count} faces`}
+      about={madeFrom(caption.trim() !== "", !studio.editor.isBlank.value)}
+      disabled={studio.sending.value}
+      onMake={() => studio.generate()}
+    />
   );
 }
 

@@ -1,6 +1,6 @@
 import type { JobStatus } from "../api/types";
 import { isActive } from "../state/job-list";
-import type { Studio, Work } from "../state/studio";
+import type { Studio } from "../state/studio";
 import "./JobList.css";
 
 /** Pictures on their way, as they become pictures, and those that failed. */
@@ -37,7 +37,7 @@ function JobItem({ studio, job }: { studio: Studio; job: JobStatus }) {
         )}
       </div>
       <div class="job-text">
-        <p class="job-caption">{captionOf(work)}</p>
+        <p class="job-caption">{job.prompt || "Without words"}</p>
         {isActive(job) && <progress max={job.steps} value={job.step} aria-label={`Seed ${job.seed}`} />}
         <p class="job-state">{`Seed ${job.seed}. ${stateOf(job, studio.jobs.value)}`}</p>
       </div>
@@ -63,12 +63,6 @@ function JobItem({ studio, job }: { studio: Studio; job: JobStatus }) {
       </div>
     </li>
   );
-}
-
-/** What a job was asked for with; null when another page did. */
-function captionOf(work: Work | null): string {
-  if (work === null) return "Asked for elsewhere";
-  return work.request?.caption || "Without words";
 }
 
 /** In words, how a job stands among the others. */

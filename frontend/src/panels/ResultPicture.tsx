@@ -3,15 +3,12 @@ import { useEffect } from "preact/hooks";
 import type { Result } from "../api/types";
 import { Compare } from "../edit/Compare";
 import type { Studio } from "../state/studio";
-import { useObjectUrl } from "../ui/use-object-url";
 import { titleOf } from "./Gallery";
 
 /** A result's picture; an edit's can be compared with what it was made from, as long as that is kept. */
 export function ResultPicture({ studio, result }: { studio: Studio; result: Result }) {
   const comparing = useSignal(false);
-  const original = useOriginal(studio, result);
-  const photo = useObjectUrl(studio.photoOf(result));
-  const before = original === null ? photo : studio.client.resultUrl(original, "picture.png");
+  const before = useOriginal(studio, result);
   const url = studio.client.resultUrl(result.id, "picture.png");
   return (
     <>
@@ -47,23 +44,19 @@ export function ResultPicture({ studio, result }: { studio: Studio; result: Resu
   );
 }
 
-/** The id of what an edit was made from, once it is known to be there. */
-function useOriginal(studio: Studio, result: Result): string | null {
-  const found = useSignal<string | null>(null);
-  const source = result.edit?.source ?? null;
+/** Where what an edit was made from can be seen, once it is known to be there. */
+function useOriginal({ client }: Studio, { id, edit }: Result): string | null {
+  const isSourceKept = useSignal(false);
+  const source = edit?.source ?? null;
   useEffect(() => {
-    let wanted = true;
-    found.value = null;
     if (source !== null)
-      studio.client.result(source).then(
-        ({ id }) => {
-          if (wanted) found.value = id;
+      client.result(source).then(
+        () => {
+          isSourceKept.value = true;
         },
         () => undefined, // it was removed: then there is nothing to compare with
       );
-    return () => {
-      wanted = false;
-    };
-  }, [studio, source, found]);
-  return found.value;
+  }, [client, source, isSourceKept]);
+  if (source !== null) return isSourceKept.value ? client.resultUrl(source, "picture.png") : null;
+  return edit?.width ? client.resultUrl(id, "original.png") : null; // the oldest edits have neither
 }

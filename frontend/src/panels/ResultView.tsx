@@ -56,7 +56,7 @@ function Facts({ result }: { result: Result }) {
     ["Seed", result.seed],
     ["Steps", result.steps],
     ["Guidance", result.guidance],
-    ["Size", `${result.width} × ${result.height}`],
+    ["Size", `${result.edit?.width ?? result.width} × ${result.edit?.height ?? result.height}`],
     ["Made", new Date(result.created).toLocaleString()],
   ];
   if (result.edit)

@@ -23,17 +23,18 @@ export function Notices({ studio }: { studio: Studio }) {
   );
 }
 
-/** Milliseconds for which news are told; problems stay until they are dismissed. */
+/** Milliseconds for which news are told, and those that offer a way back; problems stay until they are dismissed. */
 const NEWS_STAY = 15_000;
+const WAY_BACK_STAYS = 60_000;
 
 function NoticeItem({ studio, notice }: { studio: Studio; notice: Notice }) {
   const { kind, text, action } = notice;
   const [held, setHeld] = useState(false); // by a pointer over it, or the focus in it
   useEffect(() => {
     if (kind === "problem" || held) return;
-    const timer = setTimeout(() => studio.dismiss(notice), NEWS_STAY);
+    const timer = setTimeout(() => studio.dismiss(notice), action ? WAY_BACK_STAYS : NEWS_STAY);
     return () => clearTimeout(timer);
-  }, [studio, notice, kind, held]);
+  }, [studio, notice, kind, action, held]);
   return (
     <div
       class="notice"

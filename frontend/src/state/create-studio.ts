@@ -6,15 +6,18 @@ import { ProblemError } from "../api/problem";
 import { createSession } from "../api/session";
 import type { Token } from "../api/token";
 import type { JobStatus, Models, Result } from "../api/types";
+import { livePlan } from "../edit/live-plan";
 import { createEditor } from "../editor/editor";
 import { encodeMask } from "../mask/png";
 import { createDesk } from "./desk";
 import { keepDraft, readDraft } from "./draft";
 import { createGallery } from "./gallery";
-import { createJobList } from "./job-list";
+import { createJobList, isActive } from "./job-list";
 import { createNotices } from "./notices";
 import { generateRequest } from "./request";
 import type { Part, Phase, Studio, Work } from "./studio";
+
+const LOST = "the studio was started anew before this picture was made";
 
 const WRONG_TOKEN = new ProblemError(401, "this is not its token", [
   { field: "token", detail: "This is not the studio's token." },
@@ -27,6 +30,7 @@ export function createStudio(client: Client, token: Token): Studio {
   const phase = signal<Phase>("starting");
   const connected = signal(true);
   const models = signal<Models | null>(null);
+  const regions = computed(() => models.value?.regions ?? []);
   const sending = signal(false);
   const selected = signal<Result | null>(null);
   const part = signal<Part>("mask");
@@ -35,7 +39,6 @@ export function createStudio(client: Client, token: Token): Studio {
   const gallery = createGallery(client);
   const jobs = createJobList(finish);
   const works = new Map<string, Work>();
-  const photos = new Map<string, Blob>();
   let stopFollowing = () => {};
 
   keepDraft(editor);
@@ -69,7 +72,7 @@ export function createStudio(client: Client, token: Token): Studio {
         onJob: jobs.accept,
         onOpen() {
           connected.value = true;
-          client.jobs().then(jobs.acceptAll, () => undefined); // the stream tells if the studio is gone
+          catchUp().catch(() => undefined); // the stream tells if the studio is gone
         },
         onBroken() {
           connected.value = false;
@@ -81,10 +84,23 @@ export function createStudio(client: Client, token: Token): Studio {
 
   // -- jobs --------------------------------------------------------------------------------------------------
 
+  /** Make up for what was not heard. */
+  async function catchUp(): Promise<void> {
+    const asked = jobs.all.value.filter(isActive); // a job that comes later may be missing in the answer
+    const [told] = await Promise.all([client.jobs(), gallery.load()]);
+    jobs.acceptAll(told);
+    for (const job of asked) if (!told.some(({ id }) => id === job.id)) await judge(job);
+  }
+
+  /** The studio has forgotten a job: it is kept as a picture, or was lost with the studio's last run. */
+  async function judge(job: JobStatus): Promise<void> {
+    const isKept = await client.result(job.id).then(() => true, isNotMissing);
+    jobs.accept({ ...job, ...(isKept ? { state: "done" } : { state: "failed", error: LOST }) });
+  }
+
   async function finish(job: JobStatus): Promise<void> {
-    const source = works.get(job.id)?.source;
-    if (source?.kind === "photo") photos.set(job.id, source.blob);
     const ours = works.delete(job.id);
+    if (job.state === "cancelled") return;
     try {
       const result = await client.result(job.id);
       batch(() => {
@@ -98,13 +114,17 @@ export function createStudio(client: Client, token: Token): Studio {
 
   async function submit(ask: () => Promise<JobStatus[]>, failure: string): Promise<boolean> {
     if (sending.value) return false;
-    const work = desk.current();
     sending.value = true;
     notices.clear();
+    desk.takeSeed();
+    const work = desk.current();
     try {
       const taken = await ask();
       for (const job of taken) {
-        works.set(job.id, work);
+        works.set(job.id, {
+          ...work,
+          request: { ...work.request, seed: job.seed, seedLocked: true, count: 1 },
+        });
         jobs.accept(job);
       }
       part.value = "faces";
@@ -124,13 +144,14 @@ export function createStudio(client: Client, token: Token): Studio {
     connected,
     start,
     model: computed(() => models.value?.models[0] ?? null),
-    regions: computed(() => models.value?.regions ?? []),
+    regions,
     classOrders: computed(() => models.value?.class_orders ?? []),
     request: desk.request,
     change: desk.change,
-    takeSeed: desk.takeSeed,
     source: desk.source,
     edit: desk.edit,
+    plan: livePlan(editor, desk.source, desk.edit, regions),
+    opening: desk.opening,
     jobs: jobs.all,
     sending,
     results: gallery.results,
@@ -139,14 +160,12 @@ export function createStudio(client: Client, token: Token): Studio {
     selected,
     notices: notices.all,
     begin: desk.begin,
-    async generate() {
-      if (sending.value) return; // and the seed stays the one that is on its way
-      desk.takeSeed();
-      const mask = editor.isBlank.value ? null : toBase64(encodeMask(editor.raster.value));
-      const asked = generateRequest(desk.request.value, mask, models.value?.models[0] ?? null);
-      await submit(() => client.generate(asked), "No faces were queued");
-    },
-    submitEdit: (asked) => submit(() => client.edit(asked), "No edit was queued"),
+    generate: () =>
+      submit(() => {
+        const mask = editor.isBlank.value ? null : toBase64(encodeMask(editor.raster.value));
+        return client.generate(generateRequest(desk.request.value, mask, models.value?.models[0] ?? null));
+      }, "No faces were queued"),
+    submitEdit: (ask) => submit(async () => client.edit(await ask()), "No edit was queued"),
     async cancel(job) {
       await client.cancel(job.id).then(jobs.accept, (error) => notices.report("The job goes on", error));
     },
@@ -155,7 +174,6 @@ export function createStudio(client: Client, token: Token): Studio {
       jobs.drop(job.id);
     },
     workOf: (job) => works.get(job.id) ?? null,
-    photoOf: (result) => photos.get(result.id) ?? null,
     loadMoreResults: () =>
       gallery.loadMore().catch((error) => notices.report("Earlier faces could not be loaded", error)),
     restore: desk.restore,
@@ -166,6 +184,7 @@ export function createStudio(client: Client, token: Token): Studio {
       try {
         await gallery.remove(result.id);
         if (selected.value?.id === result.id) selected.value = gallery.results.value[0] ?? null;
+        desk.forget(result);
       } catch (error) {
         notices.report("The face could not be deleted", error);
       }
@@ -173,4 +192,9 @@ export function createStudio(client: Client, token: Token): Studio {
     dismiss: notices.dismiss,
     problemOf: notices.problemOf,
   };
+}
+
+function isNotMissing(error: unknown): boolean {
+  if (error instanceof ProblemError && error.status === 404) return false;
+  throw error;
 }

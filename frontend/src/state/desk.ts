@@ -1,6 +1,7 @@
 import { batch, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { fromBase64 } from "../api/base64";
 import type { Client } from "../api/client";
+import { ProblemError } from "../api/problem";
 import type { Result } from "../api/types";
 import type { Editor } from "../editor/editor";
 import { createRaster, type LabelRaster } from "../mask/label-raster";
@@ -15,8 +16,10 @@ export interface Desk {
   readonly request: ReadonlySignal<FaceRequest>;
   readonly source: Signal<EditSource | null>;
   readonly edit: Signal<EditSettings>;
+  readonly opening: ReadonlySignal<boolean>;
   change(part: Partial<FaceRequest>): void;
-  takeSeed(): number;
+  /** Draw the seed to send now, unless it is locked. */
+  takeSeed(): void;
   /** All of it as it is now; nothing in it is ever written into. */
   current(): Work;
   begin(work: Work, what: string): void;
@@ -24,6 +27,14 @@ export interface Desk {
   editResult(result: Result): Promise<void>;
   editPhoto(photo: Blob, mask: LabelRaster): Promise<void>;
   leaveEdit(): void;
+  /** End the edit of a result that is no more. */
+  forget(result: Result): void;
+}
+
+/** What an edit starts from, and its picture to lie under the mask. */
+interface Opened {
+  readonly source: EditSource;
+  readonly photo: ImageBitmap;
 }
 
 /** A desk with the request of last time. A beginning brings the mask into view. */
@@ -31,6 +42,8 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
   const request = signal(requestMemory.read());
   const source = signal<EditSource | null>(null);
   const edit = signal(NEW_EDIT);
+  const opening = signal(false);
+  let turn = 0; // of beginnings: what was fetched for one that another overtook is not wanted any more
 
   effect(() => requestMemory.keep(request.value));
 
@@ -49,32 +62,71 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
   }
 
   function show(work: Work): void {
+    const from = work.source ?? null;
+    const isOther = from !== source.peek() && work.raster !== editor.raster.peek();
+    turn += 1;
     batch(() => {
-      editor.replace(work.raster);
+      if (isOther)
+        editor.open(work.raster); // undoing must not lay one picture's mask over another
+      else editor.replace(work.raster);
       editor.setPhoto(work.photo ?? null);
-      source.value = work.source ?? null;
+      source.value = from;
       edit.value = work.edit ?? NEW_EDIT;
       if (work.request) change(work.request);
+      opening.value = false;
+      notices.clear();
     });
   }
 
-  function begin(work: Work, what: string): void {
+  function turnTo(work: Work, what: string): void {
     const before = current();
     show(work);
+    notices.tell(what, { label: "Go back", run: () => turnTo(before, "It is as it was before.") });
+  }
+
+  function begin(work: Work, what: string): void {
+    turnTo(work, what);
     part.value = "mask";
-    notices.tell(what, { label: "Go back", run: () => show(before) });
+  }
+
+  async function fetchAndBegin(fetch: () => Promise<[Work, string]>, failure: string): Promise<void> {
+    turn += 1;
+    const mine = turn;
+    opening.value = true;
+    try {
+      const fetched = await fetch();
+      if (mine === turn) begin(...fetched);
+    } catch (error) {
+      if (mine !== turn) return;
+      opening.value = false;
+      notices.report(failure, error);
+    }
   }
 
   async function maskOf(result: Result): Promise<LabelRaster | null> {
     return result.mask ? decodeMask(await client.resultFile(result.id, "mask.png")) : null;
   }
 
-  /** A result as what an edit starts from, and its picture to lie under the mask. */
-  async function open(result: Result): Promise<{ source: EditSource; photo: ImageBitmap }> {
-    const picture = new Blob([await client.resultFile(result.id, "picture.png")], { type: "image/png" });
+  async function openResult(result: Result, known: LabelRaster | null = null): Promise<Opened> {
+    const picture = pngOf(await client.resultFile(result.id, "picture.png"));
     const oldMask =
-      (await maskOf(result)) ?? decodeMask(fromBase64((await client.parse(picture, false)).mask));
+      known ?? (await maskOf(result)) ?? decodeMask(fromBase64((await client.parse(picture, false)).mask));
     return { source: { kind: "result", result, oldMask }, photo: await createImageBitmap(picture) };
+  }
+
+  async function openPhoto(blob: Blob, oldMask: LabelRaster): Promise<Opened> {
+    return { source: { kind: "photo", blob, oldMask }, photo: await createImageBitmap(blob) };
+  }
+
+  /** What an edit was made from, null if that is not kept. */
+  async function originalOf(result: Result, source: string | null): Promise<Opened | null> {
+    const oldMask = await client.resultFile(result.id, "old_mask.png").then(decodeMask, nullIfMissing);
+    if (source === null) {
+      const photo = await client.resultFile(result.id, "original.png").catch(nullIfMissing);
+      return photo && oldMask && openPhoto(pngOf(photo), oldMask);
+    }
+    const original = await client.result(source).catch(nullIfMissing);
+    return original && openResult(original, oldMask);
   }
 
   async function restored(result: Result): Promise<[Work, string]> {
@@ -82,14 +134,13 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
     const raster = (await maskOf(result)) ?? createRaster(width, height);
     const work = { raster, request: requestOf(result) };
     if (result.edit === null) return [work, `Everything is as it was for seed ${result.seed}.`];
-    const { source: id, regions, depth, border } = result.edit;
-    const original = id === null ? null : await client.result(id).catch(() => null);
-    if (original === null)
+    const { source, regions, depth, border } = result.edit;
+    const opened = await originalOf(result, source);
+    if (opened === null)
       return [
         work,
         `Mask and words are as they were for seed ${result.seed}; the picture it was made from is not kept.`,
       ];
-    const opened = await open(original);
     return [
       { ...work, ...opened, edit: { regions, depth, border } },
       `Everything is as it was for the edit with seed ${result.seed}.`,
@@ -100,44 +151,44 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
     request,
     source,
     edit,
+    opening,
     change,
     takeSeed() {
       if (!request.peek().seedLocked) change({ seed: drawSeed() });
-      return request.peek().seed;
     },
     current,
     begin,
-    async restore(result) {
-      try {
-        begin(...(await restored(result)));
-      } catch (error) {
-        notices.report("The request could not be restored", error);
-      }
-    },
-    async editResult(result) {
-      try {
-        const opened = await open(result);
-        begin(
-          { ...opened, raster: opened.source.oldMask, request: { ...requestOf(result), seedLocked: false } },
+    restore: (result) => fetchAndBegin(() => restored(result), "The request could not be restored"),
+    editResult: (result) =>
+      fetchAndBegin(async () => {
+        const opened = await openResult(result);
+        const request = { ...requestOf(result), seedLocked: false };
+        return [
+          { ...opened, raster: opened.source.oldMask, request },
           `Seed ${result.seed} lies under the mask: change the mask or the words.`,
-        );
-      } catch (error) {
-        notices.report("The picture could not be opened", error);
-      }
-    },
+        ];
+      }, "The picture could not be opened"),
     async editPhoto(photo, mask) {
-      const bitmap = await createImageBitmap(photo);
       begin(
-        { raster: mask, photo: bitmap, source: { kind: "photo", blob: photo, oldMask: mask } },
+        { ...(await openPhoto(photo, mask)), raster: mask },
         "The photograph lies under the mask: change the mask or say new words.",
       );
     },
-    leaveEdit() {
-      batch(() => {
-        source.value = null;
-        edit.value = NEW_EDIT;
-        editor.setPhoto(null);
-      });
+    leaveEdit: () => turnTo({ raster: editor.raster.peek() }, "The edit is left; mask and words stay."),
+    forget(result) {
+      const edited = source.peek();
+      if (edited?.kind !== "result" || edited.result.id !== result.id) return;
+      show({ raster: editor.raster.peek() });
+      notices.tell("What was edited is deleted; its mask and the words stay.");
     },
   };
+}
+
+function pngOf(bytes: Uint8Array<ArrayBuffer>): Blob {
+  return new Blob([bytes], { type: "image/png" });
+}
+
+function nullIfMissing(error: unknown): null {
+  if (error instanceof ProblemError && error.status === 404) return null;
+  throw error;
 }

@@ -1,12 +1,12 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Client } from "../api/client";
-import type { Result } from "../api/types";
+import type { Result, Results } from "../api/types";
 
 /** Finished pictures as far as they were loaded, newest first. */
 export interface Gallery {
   readonly results: ReadonlySignal<readonly Result[]>;
   readonly hasMore: ReadonlySignal<boolean>;
-  /** Begin anew with the newest page. */
+  /** Take in the newest page. */
   load(): Promise<void>;
   loadMore(): Promise<void>;
   /** Put a picture where its age says. */
@@ -25,18 +25,24 @@ export function createGallery(client: Client): Gallery {
     results.value = [...byId.values()].toSorted((a, b) => (a.id < b.id ? 1 : -1)); // ids sort by age
   }
 
-  async function page(before: string | null): Promise<void> {
-    const found = await client.results(before);
-    next = found.next;
+  function goOn({ results: found, next: after }: Results): void {
+    next = after;
     hasMore.value = next !== null;
-    merge(found.results);
+    merge(found);
   }
 
   return {
     results,
     hasMore,
-    load: () => page(null),
-    loadMore: () => page(next),
+    async load() {
+      const newest = await client.results(null);
+      const known = new Set(results.value.map(({ id }) => id));
+      if (newest.results.some(({ id }) => known.has(id))) merge(newest.results);
+      else goOn(newest); // nothing was loaded, or faces are between that are not
+    },
+    async loadMore() {
+      goOn(await client.results(next));
+    },
     add: (result) => merge([result]),
     async remove(id) {
       await client.removeResult(id);

@@ -7,35 +7,30 @@ export interface JobList {
   readonly all: ReadonlySignal<readonly JobStatus[]>;
   /** Take in how a job stands; what is older than what is known changes nothing. */
   accept(job: JobStatus): void;
-  /** Take in all jobs that the studio knows: one that it has forgotten was lost with its last run. */
+  /** Take in all jobs that the studio knows. */
   acceptAll(jobs: readonly JobStatus[]): void;
   drop(id: string): void;
 }
 
-const LOST = "the studio was started anew before this picture was made";
-
-/** No jobs yet. `onDone` hears once of each job that is done. */
-export function createJobList(onDone: (job: JobStatus) => void): JobList {
+/** No jobs yet. `onGone` hears once of each job that leaves by itself: it is done or cancelled. */
+export function createJobList(onGone: (job: JobStatus) => void): JobList {
   const all = signal<readonly JobStatus[]>([]);
   const ended = new Set<string>(); // an answer that was overtaken by an event must not bring a job back
 
   function accept(job: JobStatus): void {
     const known = all.value.find(({ id }) => id === job.id);
     if (ended.has(job.id) || (known && progress(job) < progress(known))) return;
-    if (job.state === "done" || job.state === "cancelled" || job.state === "failed") ended.add(job.id);
+    if (!isActive(job)) ended.add(job.id);
+    const isGone = job.state === "done" || job.state === "cancelled";
     const others = all.value.filter(({ id }) => id !== job.id);
-    const kept = job.state === "done" || job.state === "cancelled" ? others : [job, ...others];
-    all.value = kept.toSorted((a, b) => (a.id < b.id ? 1 : -1)); // ids sort by age
-    if (job.state === "done") onDone(job);
+    all.value = (isGone ? others : [job, ...others]).toSorted((a, b) => (a.id < b.id ? 1 : -1)); // ids sort by age
+    if (isGone) onGone(job);
   }
 
   return {
     all,
     accept,
     acceptAll(jobs) {
-      const known = new Set(jobs.map(({ id }) => id));
-      for (const job of all.value)
-        if (!known.has(job.id) && job.state !== "failed") accept({ ...job, state: "failed", error: LOST });
       // What ended before the page was opened is no news.
       for (const job of jobs) if (isActive(job) || all.value.some(({ id }) => id === job.id)) accept(job);
     },

@@ -23,7 +23,7 @@ export interface Notices {
   report(what: string, error: unknown): void;
   tell(text: string, action?: NoticeAction): void;
   dismiss(notice: Notice): void;
-  /** Forget what belongs to the attempt before. */
+  /** Forget the problems of the attempt before. */
   clear(): void;
   problemOf(field: string): string | null;
 }
@@ -56,7 +56,7 @@ export function createNotices(): Notices {
     },
     clear() {
       fields.value = [];
-      all.value = [];
+      all.value = all.value.filter(({ kind }) => kind !== "problem");
     },
     problemOf: (field) =>
       fields.value.find((problem) => problem.field === field || problem.field.startsWith(`${field}.`))

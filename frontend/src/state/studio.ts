@@ -1,6 +1,7 @@
 import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { Client } from "../api/client";
 import type { EditRequest, JobStatus, Model, Region, Result } from "../api/types";
+import type { EditPlan } from "../edit/edit-plan";
 import type { Editor } from "../editor/editor";
 import type { LabelRaster } from "../mask/label-raster";
 import type { Notice } from "./notices";
@@ -44,12 +45,14 @@ export interface Studio {
 
   readonly request: ReadonlySignal<FaceRequest>;
   change(part: Partial<FaceRequest>): void;
-  /** The seed to send now: the locked one, else a new one, which is shown and kept. */
-  takeSeed(): number;
 
   /** What an edit starts from; null while faces are made from nothing. */
   readonly source: Signal<EditSource | null>;
   readonly edit: Signal<EditSettings>;
+  /** What the edit would do as it is set up now; null while there is none. */
+  readonly plan: ReadonlySignal<EditPlan | null>;
+  /** Whether something else to work on is being fetched. */
+  readonly opening: ReadonlySignal<boolean>;
 
   /** Newest first; failed ones stay until they are dismissed, done ones become results. */
   readonly jobs: ReadonlySignal<readonly JobStatus[]>;
@@ -68,16 +71,14 @@ export interface Studio {
 
   /** Work on something else: load all of it at once. A notice tells `what` was done and offers the way back. */
   begin(work: Work, what: string): void;
-  /** Queue faces from the request and what is painted. */
-  generate(): Promise<void>;
-  /** Queue an edit; whether the studio took it. Problems are told as notices. */
-  submitEdit(request: EditRequest): Promise<boolean>;
+  /** Queue faces from the request and what is painted; whether the studio took it. Problems are told as notices. */
+  generate(): Promise<boolean>;
+  /** The same for an edit; `ask` is called once a seed is drawn. */
+  submitEdit(ask: () => Promise<EditRequest>): Promise<boolean>;
   cancel(job: JobStatus): Promise<void>;
   dismissJob(job: JobStatus): void;
   /** What a job was asked for with, if this page did; failed ones can begin again with it. */
   workOf(job: JobStatus): Work | null;
-  /** The photograph that a result was edited from, as long as this page knows; the studio does not keep it. */
-  photoOf(result: Result): Blob | null;
 
   loadMoreResults(): Promise<void>;
   /** Bring back every field of a result and its mask; for an edit, also what it started from. */
@@ -86,7 +87,7 @@ export interface Studio {
   editResult(result: Result): Promise<void>;
   /** Begin to edit a photograph that was parsed: its mask, and the photograph under it. */
   editPhoto(photo: Blob, mask: LabelRaster): Promise<void>;
-  /** Make faces from nothing again; mask and words stay. */
+  /** Make faces from nothing again; mask and words stay. There is a way back. */
   leaveEdit(): void;
   removeResult(result: Result): Promise<void>;
 

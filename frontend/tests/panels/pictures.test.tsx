@@ -93,6 +93,33 @@ test("a job shows its step and its preview, and is cancelled by its button", asy
   await vi.waitFor(() => expect(studio.jobs.value).toEqual([]));
 });
 
+test("a job is named by its words, whoever asked for it", async () => {
+  const { studio } = await openStudio();
+  render(<Pictures studio={studio} />);
+  Events.last.tell(job("1", { prompt: "a man with a hat" }));
+  await screen.findByText("a man with a hat");
+  Events.last.tell(job("1", { state: "running", prompt: null }));
+  await screen.findByText("Without words");
+});
+
+test("an edit of a photograph has the photograph's size, and is compared with it", async () => {
+  const edit = { source: null, width: 900, height: 900, regions: null, depth: 1, border: 9 };
+  const { studio } = await openStudio({ "GET /results": { results: [result("1", { edit })], next: null } });
+  render(<Pictures studio={studio} />);
+  screen.getByText("900 × 900");
+  fireEvent.click(screen.getByRole("button", { name: "Before and after" }));
+  const before = await screen.findByRole<HTMLImageElement>("img", { name: "Before the edit" });
+  expect(before.src).toMatch(/results\/1\/original.png$/);
+});
+
+test("an edit whose photograph is not kept has nothing to be compared with", async () => {
+  const edit = { source: null, width: null, height: null, regions: null, depth: 1, border: 9 };
+  const { studio } = await openStudio({ "GET /results": { results: [result("1", { edit })], next: null } });
+  render(<Pictures studio={studio} />);
+  screen.getByText("128 × 128");
+  expect(screen.queryByRole("button", { name: "Before and after" })).toBeNull();
+});
+
 test("a job that failed says why, and goes when it is dismissed", async () => {
   const { studio } = await openStudio();
   render(<Pictures studio={studio} />);

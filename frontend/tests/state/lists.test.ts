@@ -7,23 +7,23 @@ import { createNotices } from "../../src/state/notices";
 import { job, problem, result, serve } from "../studio-server";
 
 function list() {
-  const done: string[] = [];
-  const jobs = createJobList(({ id }) => done.push(id));
-  return { jobs, done, ids: () => jobs.all.value.map(({ id }) => id) };
+  const gone: string[] = [];
+  const jobs = createJobList(({ id }) => gone.push(id));
+  return { jobs, gone, ids: () => jobs.all.value.map(({ id }) => id) };
 }
 
 test("jobs are newest first, and leave when they are done or cancelled", () => {
-  const { jobs, done, ids } = list();
+  const { jobs, gone, ids } = list();
   for (const id of ["02", "01", "03"]) jobs.accept(job(id));
   expect(ids()).toEqual(["03", "02", "01"]);
   jobs.accept(job("02", { state: "done" }));
   jobs.accept(job("01", { state: "cancelled" }));
   expect(ids()).toEqual(["03"]);
-  expect(done).toEqual(["02"]);
+  expect(gone).toEqual(["02", "01"]);
 });
 
 test("an answer that an event overtook changes nothing", () => {
-  const { jobs, done, ids } = list();
+  const { jobs, gone, ids } = list();
   jobs.accept(job("1", { state: "running", step: 5 }));
   jobs.accept(job("1", { state: "running", step: 3 }));
   jobs.accept(job("1", { state: "queued" }));
@@ -32,7 +32,7 @@ test("an answer that an event overtook changes nothing", () => {
   jobs.accept(job("1", { state: "done" }));
   jobs.accept(job("1", { state: "queued" }));
   expect(ids()).toEqual([]);
-  expect(done).toEqual(["1"]);
+  expect(gone).toEqual(["1"]);
 });
 
 test("a failed job stays, with its reason, until it is dropped", () => {
@@ -46,7 +46,7 @@ test("a failed job stays, with its reason, until it is dropped", () => {
 });
 
 test("after a break, what was missed is made up for", () => {
-  const { jobs, done } = list();
+  const { jobs, gone } = list();
   for (const id of ["1", "2", "3"]) jobs.accept(job(id, { state: "running" }));
   const now: JobStatus[] = [
     job("9", { state: "done" }), // ended before this page was open
@@ -55,10 +55,10 @@ test("after a break, what was missed is made up for", () => {
     job("1", { state: "running", step: 8 }),
   ];
   jobs.acceptAll(now);
-  expect(done).toEqual(["2"]);
+  expect(gone).toEqual(["2"]);
   expect(jobs.all.value.map(({ id, state, step }) => [id, state, step])).toEqual([
     ["4", "queued", 0],
-    ["3", "failed", 0], // forgotten by the studio: it was started anew
+    ["3", "running", 0], // of which nothing is told
     ["1", "running", 8],
   ]);
 });
@@ -73,6 +73,22 @@ test("the gallery grows by pages and by new faces, each once, newest first", asy
   answers["GET /results"] = { results: [result("3"), result("2")], next: null };
   await gallery.loadMore();
   expect([ids(), gallery.hasMore.value]).toEqual([["5", "4", "3", "2"], false]);
+});
+
+test("what came meanwhile is taken in, and earlier faces go on from where they were", async () => {
+  const { client, answers } = serve({ "GET /results": { results: [result("4"), result("3")], next: "3" } });
+  const gallery = createGallery(client);
+  const ids = () => gallery.results.value.map(({ id }) => id);
+  await gallery.load();
+  answers["GET /results"] = { results: [result("2")], next: null };
+  await gallery.loadMore();
+  answers["GET /results"] = { results: [result("5"), result("4")], next: "4" };
+  await gallery.load();
+  expect([ids(), gallery.hasMore.value]).toEqual([["5", "4", "3", "2"], false]);
+
+  answers["GET /results"] = { results: [result("9"), result("8")], next: "8" };
+  await gallery.load();
+  expect(gallery.hasMore.value).toBe(true); // those between 8 and 5
 });
 
 test("a face that could not be removed stays in the gallery", async () => {
@@ -99,6 +115,14 @@ test("a problem is told in the studio's words, beside its field, with when to co
   expect(notices.problemOf("region")).toBeNull();
   notices.clear();
   expect(notices.problemOf("region_strength")).toBeNull();
+});
+
+test("an attempt forgets problems of the one before, and leaves the way back", () => {
+  const notices = createNotices();
+  notices.report("It failed", new Error("why"));
+  notices.tell("an example", { label: "Go back", run() {} });
+  notices.clear();
+  expect(notices.all.value.map(({ text }) => text)).toEqual(["an example"]);
 });
 
 test("news replace news, and problems stay beside them", () => {

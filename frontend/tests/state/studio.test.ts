@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { fromBase64 } from "../../src/api/base64";
 import type { GenerateRequest } from "../../src/api/types";
-import { createRaster, type LabelRaster } from "../../src/mask/label-raster";
 import { decodeMask, encodeMask } from "../../src/mask/png";
-import { type Answers, Events, job, openStudio, problem, result } from "../studio-server";
+import { type Answers, Events, job, openStudio, painted, problem, result } from "../studio-server";
 
 beforeEach(() => {
   localStorage.clear();
@@ -13,15 +12,6 @@ beforeEach(() => {
 });
 
 afterEach(() => vi.unstubAllGlobals());
-
-/** A mask with something painted that has no symmetry. */
-function painted(width = 6, height = 4): LabelRaster {
-  const raster = createRaster(width, height);
-  raster.labels.forEach((_, at) => {
-    raster.labels[at] = (at * 7) % 19;
-  });
-  return raster;
-}
 
 async function open(answers: Answers = {}) {
   const { studio, asked } = await openStudio(answers);
@@ -112,6 +102,27 @@ test("a failed job begins again with what it was asked for", async () => {
   expect(studio.editor.raster.value).toEqual(painted());
 });
 
+test("one face of a series that failed begins again with its own seed, alone", async () => {
+  const { studio, sent } = await open({
+    "POST /generate": { jobs: [job("2", { seed: 7 }), job("3", { seed: 8 })] },
+  });
+  studio.change({ count: 2 });
+  await studio.generate();
+  const failed = job("3", { seed: 8, state: "failed", error: "the disk is full" });
+  Events.last.tell(failed);
+  studio.begin(studio.workOf(failed) ?? { raster: painted() }, "It is back.");
+  await studio.generate();
+  expect(sent()[1]).toMatchObject({ seed: 8, count: 1 });
+});
+
+test("what a cancelled job was asked for with is not kept", async () => {
+  const { studio } = await open({ "POST /generate": { jobs: [job("2")] } });
+  await studio.generate();
+  expect(studio.workOf(job("2"))).not.toBeNull();
+  Events.last.tell(job("2", { state: "cancelled" }));
+  expect(studio.workOf(job("2"))).toBeNull();
+});
+
 test("restoring brings back every field and the mask, and there is a way back", async () => {
   const made = result("1", {
     prompt: "an old man",
@@ -155,29 +166,6 @@ test("restoring brings back every field and the mask, and there is a way back", 
   expect(studio.request.value.caption).toBe("changed");
   studio.editor.undo();
   expect(studio.editor.raster.value).toEqual(rasterBefore);
-});
-
-test("restoring an edit brings back what it started from, its regions, depth and border", async () => {
-  const { studio } = await open({
-    "GET /results/1": result("1", { mask: true }),
-    "GET /results/1/mask.png": encodeMask(painted()),
-    "GET /results/1/picture.png": new Uint8Array([1]),
-    "GET /results/2/mask.png": encodeMask(createRaster(6, 4)),
-  });
-  const edit = { source: "1", regions: ["skin"], depth: 0.5, border: 9 };
-  await studio.restore(result("2", { mask: true, edit }));
-  expect(studio.source.value).toMatchObject({ kind: "result", result: { id: "1" }, oldMask: painted() });
-  expect(studio.edit.value).toEqual({ regions: ["skin"], depth: 0.5, border: 9 });
-  expect(studio.editor.isBlank.value).toBe(true);
-});
-
-test("an edit whose original is gone restores mask and words, and says so", async () => {
-  const { studio } = await open({ "GET /results/2/mask.png": encodeMask(painted()) });
-  const edit = { source: "1", regions: null, depth: 1, border: 8 };
-  await studio.restore(result("2", { mask: true, edit }));
-  expect(studio.source.value).toBeNull();
-  expect(studio.editor.raster.value).toEqual(painted());
-  expect(studio.notices.value[0]?.text).toContain("is not kept");
 });
 
 test("what cannot be restored changes nothing", async () => {

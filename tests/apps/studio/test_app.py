@@ -56,6 +56,7 @@ def test_a_face_from_a_mask_and_a_caption(client, studio, mask, label_map, ended
     (name,) = generate(client, prompt="an old robot", mask=mask, seed=5, region_strength={"hair": 0.3})
     status = ended(client, name)
     assert (status["state"], status["step"], status["steps"]) == ("done", 3, 3)
+    assert status["prompt"] == "an old robot"
     assert status["warnings"] == ["the model does not know 'robot'"]
 
     result = client.get(f"results/{name}").json()

@@ -53,8 +53,8 @@ def edited(client, ended, **request) -> str:
     return job["id"]
 
 
-def pixels(client, name: str) -> np.ndarray:
-    answer = client.get(f"results/{name}/picture.png")
+def pixels(client, name: str, file: str = "picture.png") -> np.ndarray:
+    answer = client.get(f"results/{name}/{file}")
     return np.asarray(Image.open(io.BytesIO(answer.content))).astype(int)
 
 
@@ -66,7 +66,8 @@ def test_a_result_is_edited_by_its_own_request(client, studio, face, after, ende
     assert not changed[:, 18:].any()
     result = client.get(f"results/{name}").json()
     assert result.items() >= {"prompt": "a man", "seed": 4, "guidance": 1.5, "steps": 3, "mask": True}.items()
-    assert result["edit"] == {"source": face, "regions": None, "depth": 0.9, "border": 2}
+    about = {"source": face, "width": 32, "height": 32, "regions": None, "depth": 0.9, "border": 2}
+    assert result["edit"] == about
     assert LabelMap.from_bytes(client.get(f"results/{name}/mask.png").content) == after
     record = Record.read(studio.store.folder / name / "picture.png")
     assert record.edit is not None
@@ -105,7 +106,29 @@ def test_a_photograph_and_its_mask(client, before, ended):
     changed = (pixels(client, name) != photo).any(-1)
     assert changed[:16].mean() > 0.5
     assert not changed[16:].any()
-    assert client.get(f"results/{name}").json()["edit"]["source"] is None
+    result = client.get(f"results/{name}").json()
+    assert result["edit"].items() >= {"source": None, "width": 64, "height": 64}.items()
+    assert (result["width"], result["height"]) == (32, 32)  # what the model drew
+    assert (pixels(client, name, "original.png") == photo).all()
+
+
+def test_the_mask_of_the_original_is_kept(client, face, before, after, ended):
+    """As it was corrected; nothing more of an original that is a result itself, nor of faces made anew."""
+    asked = {"result": face, "old_mask": png(after.to_pil()), "mask": png(before.to_pil())}
+    name = edited(client, ended, **asked)
+    assert LabelMap.from_bytes(client.get(f"results/{name}/old_mask.png").content) == after
+    assert LabelMap.from_bytes(client.get(f"results/{name}/mask.png").content) == before
+    assert client.get(f"results/{name}/original.png").status_code == 404
+    assert client.get(f"results/{face}/old_mask.png").status_code == 404
+
+
+def test_what_is_kept_of_a_photograph_counts(client, studio, before, ended):
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    asked = {"image": png(photo), "old_mask": png(before.to_pil()), "regions": ["hair"]}
+    name = edited(client, ended, **asked)
+    sizes = {path.name: path.stat().st_size for path in (studio.store.folder / name).iterdir()}
+    assert sizes["original.png"] > 64 * 64 * 3  # noise
+    assert sum(sizes.values()) == studio.store._bytes[name]
 
 
 def test_edits_made_together_are_those_made_alone(client, face, after, ended):

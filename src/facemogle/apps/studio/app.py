@@ -248,7 +248,9 @@ def _add_result_file(file: str, doc: str) -> None:
 
 
 _add_result_file("picture.png", "The picture; its metadata hold its whole request.")
-_add_result_file("mask.png", "The mask that it was made by, exactly as it was sent.")
+_add_result_file("mask.png", "The mask that it was drawn by; for an edit, merged with the original's.")
+_add_result_file("old_mask.png", "Of an edit: the original's mask.")
+_add_result_file("original.png", "Of an edit of a photograph: the photograph.")
 _add_result_file("gates.png", "How the experts' weights moved, see `Gates`; only if it was asked for.")
 
 
@@ -336,6 +338,7 @@ def _status(job: Job) -> JobStatus:
     return JobStatus(
         id=job.id,
         state=job.state,
+        prompt=job.prompt,
         seed=job.seed,
         step=job.step,
         steps=job.steps,

@@ -9,7 +9,8 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from facemogle.apps.jobs import unread_words
 from facemogle.apps.record import Edit, Record, save_picture
 from facemogle.apps.studio.schemas import Edited, Gates, Result
 from facemogle.apps.studio.store import ResultStore
+from facemogle.apps.studio.uploads import png
 from facemogle.core.latents import PATCH, unpack
 from facemogle.core.regions import REGION_NAMES
 from facemogle.models.autoencoder import decode, downscale
@@ -51,6 +53,16 @@ class Original:
     mask: LabelMap
     result: str | None
     sha256: str
+
+    def save(self, folder: Path) -> None:
+        """Write what of it no other result keeps."""
+        self.mask.save(folder / "old_mask.png")
+        if self.result is None:
+            (folder / "original.png").write_bytes(self._png)
+
+    @cached_property
+    def _png(self) -> bytes:  # once for all edits of a request
+        return png(self.photo)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +192,8 @@ class Painter:
             save_picture(output.images[place], folder / "picture.png", record)
             if picture.mask is not None:
                 picture.mask.save(folder / "mask.png")
+            if picture.original is not None:
+                picture.original.save(folder)
             if output.gates is not None:
                 gates = self._save_gates(output.gates[place], settings, folder / "gates.png")
             rest = {"mask": picture.mask is not None, "gates": gates, "edit": edited}
@@ -225,10 +239,10 @@ def _edit_of(picture: Picture) -> tuple[Edit | None, Edited | None]:
     if edit is None or original is None:
         return None, None
     how = {"regions": edit.regions, "depth": edit.depth, "border": edit.border}
-    source = original.result or "upload"
+    source, (width, height) = original.result or "upload", original.photo.size
     return (
         Edit(source=source, sha256=original.sha256, old_mask=original.mask, **how),
-        Edited.model_validate({"source": original.result} | how),
+        Edited.model_validate({"source": original.result, "width": width, "height": height} | how),
     )
 
 

@@ -52,6 +52,7 @@ class Job:
 
     id: str
     picture: Picture | None
+    prompt: str | None
     seed: int
     steps: int
     state: State = State.QUEUED
@@ -147,7 +148,13 @@ class JobQueue:
             if len(self._waiting) + len(pictures) > self.capacity:
                 raise QueueFullError(max(1, math.ceil(self._seconds)))
             jobs = [
-                Job(id=new_id(), picture=picture, seed=picture.seed, steps=picture.settings.steps)
+                Job(
+                    id=new_id(),
+                    picture=picture,
+                    prompt=picture.prompt,
+                    seed=picture.seed,
+                    steps=picture.settings.steps,
+                )
                 for picture in pictures
             ]
             for job in jobs:

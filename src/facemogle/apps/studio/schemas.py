@@ -57,7 +57,6 @@ def _regions(names: list[str]) -> list[str]:
 
 
 ResultId = Annotated[str, Field(pattern=ID, examples=["00001987fe2f3c4d0123abcd"])]
-Number = Annotated[float, Field(allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=16, le=MAX_SIDE, multiple_of=16)]
 Strength = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 RegionName = Annotated[str, Field(max_length=MAX_NAME)]
@@ -155,7 +154,12 @@ class EditRequest(_Sampling):
         | None
     ) = None
     depth: Annotated[
-        float, Field(gt=0, le=1, description="The noise to start from: 1 is all, less keeps more.")
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="The noise to start from: 1 is all, less keeps more, a step is drawn always.",
+        ),
     ] = 1.0
     border: (
         Annotated[int, Field(ge=0, le=1000, description="Pixels over which new fades into old.")] | None
@@ -173,6 +177,7 @@ class JobStatus(BaseModel):
 
     id: ResultId
     state: State
+    prompt: str | None
     seed: int
     step: int
     steps: int
@@ -201,9 +206,14 @@ class Gates(BaseModel):
 
 
 class Edited(BaseModel):
-    """What an edit was made from; `source` is a result's id, or None for a photograph."""
+    """What an edit was made from: its mask is old_mask.png; a photograph is kept, too, as original.png."""
 
-    source: ResultId | None
+    source: Annotated[ResultId | None, Field(description="A result's id; None for a photograph.")]
+    width: Annotated[
+        int | None,
+        Field(description="Pixels of picture.png, as the original; None in the oldest results."),
+    ] = None
+    height: int | None = None
     regions: list[str] | None
     depth: float
     border: int
@@ -219,7 +229,7 @@ class Result(BaseModel):
     fingerprint: str
     prompt: str | None
     seed: int
-    height: int
+    height: Annotated[int, Field(description="What the model drew; of an edit, `edit` tells the picture's.")]
     width: int
     steps: int
     guidance: float
