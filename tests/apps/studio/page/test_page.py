@@ -109,7 +109,8 @@ def test_new_words_for_the_hair_change_the_hair_alone(sheet, server):
     page.keyboard.press("Tab")
     after = sheet.face_of(form.get_by_role("button", name="Draw it anew").click)
     page.get_by_role("article").get_by_role("button", name="Before and after").wait_for()
-    assert after["edit"] == {"source": before["id"], "regions": ["hair"], "depth": 1.0, "border": 4}
+    wanted = {"source": before["id"], "regions": ["hair"], "depth": 1.0, "border": 4}
+    assert after["edit"].items() >= wanted.items()
     mask = server.mask(after["id"])
     assert mask == server.mask(before["id"])
     old, new = server.picture(before["id"]), server.picture(after["id"])
