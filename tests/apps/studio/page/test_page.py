@@ -107,7 +107,7 @@ def test_new_words_for_the_hair_change_the_hair_alone(sheet, server):
     assert "black hair" in form.get_by_label("Words for the whole picture").input_value()
     form.get_by_label("Soft border", exact=True).fill("4")
     page.keyboard.press("Tab")
-    after = sheet.face_of(form.get_by_role("button", name="Draw it anew").click)
+    after = sheet.face_of(page.get_by_role("button", name="Draw it anew").click)
     page.get_by_role("article").get_by_role("button", name="Before and after").wait_for()
     wanted = {"source": before["id"], "regions": ["hair"], "depth": 1.0, "border": 4}
     assert after["edit"].items() >= wanted.items()
@@ -133,7 +133,7 @@ def test_a_photograph_is_parsed_and_a_hat_is_put_on_it(sheet, server, portrait):
     assert parsed.present[[SKIN, HAIR]].all()
     sheet.region("hat")
     sheet.drag((0.3, 0.15), (0.7, 0.15))
-    made = sheet.face_of(form.get_by_role("button", name="Draw it anew").click)
+    made = sheet.face_of(page.get_by_role("button", name="Draw it anew").click)
     page.get_by_role("article").get_by_role("button", name="Before and after").wait_for()
     assert made["edit"]["source"] is None
     photo = np.asarray(Image.open(portrait))
