@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from table import Row
+from table import Row, markdown
 
 from facemogle import LabelMap
 from facemogle.apps.cli import main as facemogle_command
@@ -274,9 +274,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the instants")
     settings = parser.parse_args()
     measured = rows(settings.kills, settings.seed)
-    print("\n| what | measured | aim |\n|---|---|---|")
-    for row in measured:
-        print(f"| {row.what} | {row.measured} | {row.aim} |")
+    print(f"\n{markdown(measured)}")
 
 
 if __name__ == "__main__":

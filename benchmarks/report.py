@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from pathlib import Path
-
 import against_plain
-import diffusers
 import generation
 import lossy
 import mogle_step
@@ -15,22 +10,9 @@ import obedience
 import onnx_runtime
 import readers
 import samplers
-import torch
 import training_cache
 import training_step
-from table import Row
-
-
-def hardware() -> str:
-    """Processor, cores and versions, in words."""
-    cpu_info = Path("/proc/cpuinfo")
-    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    processor = named[0] if named else platform.processor() or platform.machine()
-    return (
-        f"{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; "
-        f"Python {platform.python_version()}, torch {torch.__version__}, diffusers {diffusers.__version__}"
-    )
+from table import Row, hardware, markdown
 
 
 def main() -> None:
@@ -49,9 +31,7 @@ def main() -> None:
     ):
         print(f"measuring {title} ...", flush=True)
         rows += benchmark()
-    print(f"\n{hardware()}\n\n| what | measured | aim |\n|---|---|---|")
-    for row in rows:
-        print(f"| {row.what} | {row.measured} | {row.aim} |")
+    print(f"\n{hardware()}\n\n{markdown(rows)}")
 
 
 if __name__ == "__main__":

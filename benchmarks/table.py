@@ -1,11 +1,17 @@
-"""A row of the benchmarks' table, and the timing all of them use."""
+"""The benchmarks' table, the hardware it is from, and the timing all of them use."""
 
 from __future__ import annotations
 
+import os
+import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import diffusers
+import torch
 
 
 @dataclass(frozen=True)
@@ -15,6 +21,24 @@ class Row:
     what: str
     measured: str
     aim: str = ""
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows as a table."""
+    lines = [f"| {row.what} | {row.measured} | {row.aim} |" for row in rows]
+    return "\n".join(["| what | measured | aim |", "|---|---|---|", *lines])
+
+
+def hardware() -> str:
+    """Processor, cores and versions, in words."""
+    cpu_info = Path("/proc/cpuinfo")
+    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    processor = named[0] if named else platform.processor() or platform.machine()
+    return (
+        f"{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; "
+        f"Python {platform.python_version()}, torch {torch.__version__}, diffusers {diffusers.__version__}"
+    )
 
 
 def median_seconds(contestants: Sequence[Callable[[], object]], *, repeats: int) -> list[float]:

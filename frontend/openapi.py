@@ -9,4 +9,6 @@ from typing import Any, cast
 
 from facemogle.apps.studio.app import create_app
 
-Path(sys.argv[1]).write_text(json.dumps(create_app(cast(Any, None)).openapi(), indent=1) + "\n", encoding="utf-8")
+Path(sys.argv[1]).write_text(
+    json.dumps(create_app(cast(Any, None)).openapi(), indent=1) + "\n", encoding="utf-8"
+)

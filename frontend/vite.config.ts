@@ -1,8 +1,9 @@
 import preact from "@preact/preset-vite";
 import { defineConfig } from "vitest/config";
+import { sourcesListed } from "./sources";
 
 export default defineConfig({
-  plugins: [preact()],
+  plugins: [preact(), sourcesListed()],
   base: "./",
   build: {
     outDir: "../src/facemogle/apps/studio/static",

@@ -169,10 +169,11 @@ class TestEdit:
 
     def test_all_drawn_from_noise_is_what_the_pipeline_draws(self, any_pipe):
         names = [REGION_NAMES[label] for label in face().present.nonzero()[0]]
-        output = edited(any_pipe, mask=None, regions=names)
-        request: Any = {"mask": face(), "seed": 3, "height": 64, "width": 64}
+        output = edited(any_pipe, mask=None, regions=names, return_gates=True)
+        request: Any = {"mask": face(), "seed": 3, "height": 64, "width": 64, "return_gates": True}
         made = any_pipe("a hat", **request)
         np.testing.assert_array_equal(np.asarray(output.images[0]), np.asarray(made.images[0]))
+        torch.testing.assert_close(output.gates, made.gates, rtol=0, atol=0)
 
     def test_flux(self, flux_pipe):
         request: Any = {"num_inference_steps": 2, "max_sequence_length": 16}
@@ -194,11 +195,14 @@ class TestEdit:
             seen.append((float(pipe.scheduler.sigmas[pipe.scheduler.step_index]), tensors["latents"]))
 
         request: Any = {"seed": 3, "mask": face(), "output_type": "latent", "num_inference_steps": 4}
-        whole = any_pipe("a hat", **request, callback_on_step_end=watch).images
-        t, state = seen[2 * any_pipe.scheduler.order - 1]  # after two steps
+        request["return_gates"] = True
+        whole = any_pipe("a hat", **request, callback_on_step_end=watch)
+        evaluations = 2 * any_pipe.scheduler.order  # of two steps
+        t, state = seen[evaluations - 1]
         noise = start_noise([3], channels=64, rows=2, columns=2)
-        rest = any_pipe("a hat", **request, clean=(state - t * noise) / (1 - t), depth=t + 0.01).images
-        torch.testing.assert_close(rest, whole, atol=1e-5, rtol=1e-5)
+        rest = any_pipe("a hat", **request, clean=(state - t * noise) / (1 - t), depth=t + 0.01)
+        torch.testing.assert_close(rest.images, whole.images, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(rest.gates, whole.gates[:, evaluations:], atol=1e-5, rtol=1e-5)
 
     def test_seed_depth_and_words_change_the_region(self, tiny_pipe):
         base = edited(tiny_pipe)

@@ -472,6 +472,12 @@ export interface components {
              * @default 0
              */
             preview_every: number;
+            /**
+             * Gates
+             * @description Keep how the experts' weights moved; needs a mask, and such a model.
+             * @default false
+             */
+            gates: boolean;
             /** Result */
             result?: string | null;
             /** Image */
@@ -588,18 +594,18 @@ export interface components {
              * @default 0
              */
             preview_every: number;
-            /** Mask */
-            mask?: string | null;
-            /** Height */
-            height?: number | null;
-            /** Width */
-            width?: number | null;
             /**
              * Gates
              * @description Keep how the experts' weights moved; needs a mask, and such a model.
              * @default false
              */
             gates: boolean;
+            /** Mask */
+            mask?: string | null;
+            /** Height */
+            height?: number | null;
+            /** Width */
+            width?: number | null;
         };
         /**
          * Health

@@ -23,7 +23,7 @@ export function editRequest(
   wanted: LabelRaster,
   request: FaceRequest,
   edit: EditSettings,
-  model: Pick<Model, "steps" | "guidance">,
+  model: Pick<Model, "steps" | "guidance" | "gates">,
 ): EditRequest {
   const original = source.kind === "result" ? source.result : null;
   const asked = sampling({
@@ -45,5 +45,6 @@ export function editRequest(
     regions: edit.regions && ([...edit.regions] as RegionName[]),
     depth: edit.depth,
     border: edit.border,
+    gates: request.gates && model.gates,
   };
 }

@@ -10,6 +10,8 @@ from PIL import Image
 from facemogle import LabelMap
 from facemogle.apps.record import Record
 from facemogle.core.regions import region_id
+from facemogle.editing import edit
+from facemogle.models.injection import MaskInjection
 
 
 def png(image: Image.Image) -> str:
@@ -70,6 +72,31 @@ def test_a_result_is_edited_by_its_own_request(client, studio, face, after, ende
     record = Record.read(studio.store.folder / name / "picture.png")
     assert record.edit is not None
     assert (record.edit.source, record.edit.border) == (face, 2)
+
+
+@pytest.mark.parametrize(("depth", "times"), [(1.0, [1, 2 / 3, 1 / 3]), (0.7, [2 / 3, 1 / 3])])
+def test_gates_of_an_edit_begin_where_it_does(client, studio, face, before, after, ended, depth, times):
+    asked = {"result": face, "mask": png(after.to_pil()), "depth": depth, "border": 2}
+    name = edited(client, ended, **asked, gates=True)
+    about = client.get(f"results/{name}").json()["gates"]
+    assert about["times"] == pytest.approx(times)
+    answer = client.get(f"results/{name}/gates.png")
+    S, R, rows, columns = about["steps"], len(about["planes"]), about["rows"], about["columns"]
+    tiles = np.asarray(Image.open(io.BytesIO(answer.content))).reshape(S, rows, R, columns)
+    photo = Image.open(io.BytesIO(client.get(f"results/{face}/picture.png").content))
+    request = {"old_mask": before, "mask": after, "seed": 4, "guidance_scale": 1.5, "return_gates": True}
+    direct = edit(studio.painter.pipe, photo, "a man", depth=depth, border=2, **request).gates
+    assert direct is not None
+    wanted = (direct[0].numpy().reshape(S, R, rows, columns) * 255).round().transpose(0, 2, 1, 3)
+    np.testing.assert_array_equal(tiles, wanted)
+
+
+def test_a_model_without_gates_keeps_none(client, studio, face, after, monkeypatch):
+    monkeypatch.setattr(studio.painter.pipe, "mogle", MaskInjection("concat"))
+    request = {"result": face, "mask": png(after.to_pil()), "gates": True}
+    answer = client.post("edit", json=request)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "gates")
+    assert "in this model" in answer.json()["detail"]
 
 
 def test_a_photograph_and_its_mask(client, before, ended):

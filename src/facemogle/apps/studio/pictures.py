@@ -216,7 +216,8 @@ class Painter:
         tiles = gate_SRN.float().view(S, R, rows, columns).permute(0, 2, 1, 3).reshape(S * rows, R * columns)
         save_picture(Image.fromarray((tiles * 255).round().to(torch.uint8).numpy()), path)
         scheduler: Any = self.pipe.scheduler
-        times = scheduler.sigmas[:S].clamp(max=1.0).tolist()
+        first = len(scheduler.timesteps) - S  # an edit may leave out the first steps
+        times = scheduler.sigmas[first : first + S].clamp(max=1.0).tolist()
         return Gates(steps=S, planes=[*PLANES[:R]], rows=rows, columns=columns, times=times)
 
     def _guess(self, before_BNC: torch.Tensor, x_BNC: torch.Tensor, settings: Settings) -> list[bytes]:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from facemogle.apps.studio.queue import State
 from facemogle.apps.studio.store import ID
@@ -17,6 +26,16 @@ MAX_SEED = 2**53 - 1
 MAX_SIDE, MAX_STEPS, MAX_COUNT, MAX_PROMPT = 2048, 250, 16, 2000
 MAX_MASK, MAX_IMAGE = 8_000_000, 16_000_000
 """Characters of base64."""
+
+MAX_FIELDS, MAX_NAME = 50, 100
+"""Fields of a request, letters of a region's name: more of them are not worth an answer that names each."""
+
+
+def _at_most(most: int, values: Any) -> Any:
+    """Refuse what is too long with one error; looking at the items first could find a million."""
+    if isinstance(values, list | dict) and len(values) > most:
+        raise ValueError(f"has {len(values)} items, may have {most}")
+    return values
 
 
 def _strengths(strengths: dict[str, float]) -> dict[str, float]:
@@ -40,9 +59,11 @@ def _regions(names: list[str]) -> list[str]:
 ResultId = Annotated[str, Field(pattern=ID, examples=["00001987fe2f3c4d0123abcd"])]
 Side = Annotated[int, Field(ge=16, le=MAX_SIDE, multiple_of=16)]
 Strength = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+RegionName = Annotated[str, Field(max_length=MAX_NAME)]
 Strengths = Annotated[
-    dict[str, Strength],
+    dict[RegionName, Strength],
     AfterValidator(_strengths),
+    BeforeValidator(partial(_at_most, len(REGION_NAMES))),
     WithJsonSchema(
         {
             "type": "object",
@@ -55,6 +76,7 @@ Window = Annotated[
     list[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]],
     Field(min_length=2, max_length=2),
     AfterValidator(_window),
+    BeforeValidator(partial(_at_most, 2)),
 ]
 Png = Annotated[str, Field(max_length=MAX_MASK, json_schema_extra={"contentEncoding": "base64"})]
 Image = Annotated[str, Field(max_length=MAX_IMAGE, json_schema_extra={"contentEncoding": "base64"})]
@@ -62,6 +84,11 @@ Image = Annotated[str, Field(max_length=MAX_IMAGE, json_schema_extra={"contentEn
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, data: Any) -> Any:
+        return _at_most(MAX_FIELDS, data)
 
 
 class _Sampling(_Request):
@@ -79,6 +106,9 @@ class _Sampling(_Request):
     preview_every: Annotated[
         int, Field(ge=0, le=MAX_STEPS, description="Steps from one preview to the next, 0 for none.")
     ] = 0
+    gates: Annotated[
+        bool, Field(description="Keep how the experts' weights moved; needs a mask, and such a model.")
+    ] = False
 
     @model_validator(mode="after")
     def _seeds_fit(self) -> Self:
@@ -95,9 +125,6 @@ class GenerateRequest(_Sampling):
     )
     height: Side | None = None
     width: Side | None = None
-    gates: Annotated[
-        bool, Field(description="Keep how the experts' weights moved; needs a mask, and such a model.")
-    ] = False
 
 
 class EditRequest(_Sampling):
@@ -115,9 +142,10 @@ class EditRequest(_Sampling):
     mask: Annotated[Png, Field(description="The mask that is wanted; the old one if left out.")] | None = None
     regions: (
         Annotated[
-            list[str],
-            Field(min_length=1, max_length=len(REGION_NAMES)),
+            list[RegionName],
+            Field(min_length=1),
             AfterValidator(_regions),
+            BeforeValidator(partial(_at_most, len(REGION_NAMES))),
             WithJsonSchema(
                 {"type": "array", "items": {"enum": [*REGION_NAMES]}, "minItems": 1, "maxItems": 19}
             ),

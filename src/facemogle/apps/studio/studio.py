@@ -138,9 +138,7 @@ class Studio:
         """Queue the pictures of a request. Problem 422 for what cannot be, 503 for a full queue."""
         mask = None if request.mask is None else mask_of_base64(request.mask, field="mask")
         model = self.model
-        if request.gates and (mask is None or not model.gates):
-            why = "of a picture without a mask" if model.gates else "in this model"
-            raise ProblemError(422, f"gates: there are none {why}", field="gates")
+        self._check_gates(request, masked=mask is not None)
         settings = Settings(
             height=request.height or model.size,
             width=request.width or model.size,
@@ -152,6 +150,7 @@ class Studio:
 
     def edit(self, request: EditRequest) -> list[Job]:
         """The same for edits of pictures. Problem 404 if there is no such result."""
+        self._check_gates(request, masked=True)
         own: dict[str, Any] = {"height": self.model.size, "width": self.model.size, "prompt": None}
         own |= {"steps": self.model.steps, "guidance": self.model.guidance}
         old_mask, made_by, result = None, None, None
@@ -192,7 +191,7 @@ class Studio:
         settings = Settings(
             height=own["height"],
             width=own["width"],
-            gates=False,
+            gates=request.gates,
             masked=True,
             edit=EditSettings(
                 regions=None if request.regions is None else tuple(request.regions),
@@ -224,6 +223,11 @@ class Studio:
         if data is None:  # removed since its request was read
             raise ProblemError(404, f"there is no result {name}", field="result")
         return data
+
+    def _check_gates(self, request: GenerateRequest | EditRequest, *, masked: bool) -> None:
+        if request.gates and not (masked and self.model.gates):
+            why = "of a picture without a mask" if self.model.gates else "in this model"
+            raise ProblemError(422, f"gates: there are none {why}", field="gates")
 
     def _queued(
         self, request: GenerateRequest | EditRequest, picture: Picture, first: int | None = None
