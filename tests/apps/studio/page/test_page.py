@@ -157,7 +157,6 @@ def test_a_mask_file_comes_back_pixel_for_pixel(sheet, server, tmp_path):
     np.testing.assert_array_equal(server.mask(made["id"]).ids, ids)
 
 
-@pytest.mark.xfail(strict=True, reason="number fields are read when they are left")
 def test_what_was_typed_last_counts_when_the_keyboard_generates(sheet):
     sheet.page.get_by_label("Seed, new each time").fill("78")
     assert sheet.face_of(lambda: sheet.page.keyboard.press("Control+Enter"))["seed"] == 78
