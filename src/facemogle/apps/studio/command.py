@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 
 from facemogle.apps.generate import Batch, Device, Model
 from facemogle.apps.studio.hosts import is_local
+
+if TYPE_CHECKING:
+    from facemogle.pipeline import FaceMoGLEPipeline
 
 MIN_TOKEN = 16
 _UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -48,7 +51,7 @@ def studio(
             f"a good one is --token {secrets.token_urlsafe(24)}"
         )
 
-    from facemogle.apps.model import fingerprint, load_pipeline, quiet_libraries
+    from facemogle.apps.model import fingerprint, quiet_libraries
 
     mark = fingerprint(model)
     quiet_libraries()  # importing what follows warns, too
@@ -63,7 +66,7 @@ def studio(
         try:
             made = Studio(
                 store,
-                load_pipeline(model, device),
+                _loaded(model, device),
                 model=model,
                 fingerprint=mark,
                 device=device,
@@ -89,6 +92,24 @@ def studio(
             Server(config).run(sockets=[listener])
         finally:
             store.close()
+
+
+def _loaded(model: str, device: str | None) -> FaceMoGLEPipeline:
+    """The pipeline, made by one thread.
+
+    Threads that OpenMP starts for this one would never end, and beside them the queue's sleep where they
+    otherwise wait awake: on two cores faces would take a third longer.
+    """
+    import torch
+
+    from facemogle.apps.model import load_pipeline
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return load_pipeline(model, device)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def page_address(address: str, token: str | None) -> str:
