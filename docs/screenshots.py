@@ -26,7 +26,7 @@ def picture(page: Page, name: str) -> None:
     """Of the whole window, without notices."""
     for close in page.get_by_role("button", name="Dismiss").all():
         close.click()
-    page.screenshot(path=IMAGES / name)
+    page.screenshot(path=IMAGES / name, type="jpeg", quality=88)
 
 
 def begin(page: Page, mask: str, words: str) -> None:
@@ -43,7 +43,7 @@ def draw(page: Page) -> None:
     page.get_by_label("Keep gate maps").check()
     page.get_by_role("button", name="Generate").click()
     wait_for_faces(page, 4)
-    picture(page, "studio.png")
+    picture(page, "studio.jpg")
 
     page.get_by_role("article").get_by_role("button", name="Edit", exact=True).click()
     form = page.get_by_role("form", name="Edit")
@@ -55,7 +55,7 @@ def draw(page: Page) -> None:
     wait_for_faces(page, 5)
     page.get_by_role("article").get_by_role("button", name="Before and after").click()
     page.wait_for_timeout(800)
-    picture(page, "studio-edit.png")
+    picture(page, "studio-edit.jpg")
 
 
 def main() -> None:
