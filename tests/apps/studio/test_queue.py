@@ -2,7 +2,10 @@
 
 import asyncio
 import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,6 +23,12 @@ SETTINGS = Settings(
     gates=False,
     masked=False,
 )
+
+
+def within_20_seconds(reading: Coroutine[Any, Any, Any]) -> Any:
+    """What it gives, in a thread of its own: a browser that another test opened keeps this one's loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(asyncio.wait_for(reading, 20))).result()
 
 
 def picture(seed: int, **settings) -> Picture:
@@ -64,7 +73,7 @@ def last(queue: JobQueue, name: str) -> State:
         states = [job.state async for job in queue.follow(after=None, name=name) if job is not None]
         return states[-1]
 
-    return asyncio.run(asyncio.wait_for(read(), 20))
+    return within_20_seconds(read())
 
 
 def test_alike_pictures_are_made_together_and_the_oldest_comes_first(queue, maker):
@@ -181,7 +190,7 @@ def test_a_stream_goes_on_where_it_was_left(queue, maker):
         assert [step for _, step in later] == sorted(step for _, step in later)
         assert not queue._followers
 
-    asyncio.run(asyncio.wait_for(both(), 20))
+    within_20_seconds(both())
 
 
 def test_the_stream_of_all_begins_with_what_has_not_ended(queue, maker):
@@ -194,7 +203,7 @@ def test_the_stream_of_all_begins_with_what_has_not_ended(queue, maker):
             return change.id
         raise AssertionError("the stream ended")
 
-    assert asyncio.run(asyncio.wait_for(first(), 20)) == jobs[1].id
+    assert within_20_seconds(first()) == jobs[1].id
 
 
 def test_old_jobs_are_forgotten(monkeypatch):
