@@ -180,6 +180,14 @@ def test_refusals_name_the_value_and_its_place(why):
         LabelMap.of(value)
 
 
+def test_a_header_that_was_changed_is_refused_without_words_of_our_own():
+    data = bytearray(png_header(4, 4))
+    data[29] ^= 1  # of its checksum
+    with refused("the upload: damaged PNG file") as caught:
+        LabelMap.of(bytes(data))
+    assert "<" not in str(caught.value)
+
+
 def test_refusals_name_the_file(tmp_path):
     path = saved(tmp_path, Image.fromarray(spoiled((1, 1), 19)))
     with refused(f"{path}: id 19 at (x=1, y=1)"):

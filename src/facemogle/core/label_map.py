@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from facemogle.core.photo import MAX_PIXELS
 from facemogle.core.regions import MIRRORED, NUM_LABELS, PALETTE, class_order
@@ -227,6 +227,8 @@ def _ids_of_png(stream: BinaryIO, lookup: np.ndarray, source: str) -> np.ndarray
     try:
         image = Image.open(stream, formats=["PNG"])
         image.load()
+    except UnidentifiedImageError as error:  # whose text would tell of our stream
+        raise ValueError(f"{source}: damaged PNG file") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{source}: damaged PNG file ({error})") from error
     return _ids_of_image(image, lookup, source)

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 MAX_PIXELS = 50_000_000
 """Larger photographs and masks are refused, from the file's header, before anything is decoded."""
@@ -64,7 +64,11 @@ def _decoded(stream: BinaryIO, source: str) -> Image.Image:
                     f"{image.width} x {image.height} is more than {MAX_PIXELS / 1e6:g} megapixels"
                 )
             return _upright(image)
-    # PIL's "cannot identify" is an OSError; damaged chunks and EXIF raise the others.
+    except UnidentifiedImageError as error:  # whose text would tell of our stream
+        raise ValueError(
+            f"{source}: damaged, or not a photograph: must be one of {', '.join(FORMATS)}"
+        ) from error
+    # Damaged chunks and EXIF raise these.
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"{source}: damaged, or not a photograph: {error}") from error
 
