@@ -124,6 +124,9 @@ def test_fully_transparent_pixels_are_background():
     table = np.array([[255, 255, 255], PALETTE[13]])
     data = encoded(palette_image([[0, 1]], table), transparency=0)
     assert LabelMap.of(data).ids.tolist() == [[0, 13]]
+    table = np.array([PALETTE[4], [9, 9, 9], PALETTE[13], [7, 99, 7]])  # of which the last is not used
+    data = encoded(palette_image([[2, 1], [0, 2]], table), transparency=b"\xff\0\xff\x80")
+    assert LabelMap.of(data).ids.tolist() == [[13, 0], [4, 13]]
 
 
 def spoiled(place, value, channels=0):
@@ -144,6 +147,10 @@ REFUSALS = {
     "colour": (spoiled((2, 0), (9, 99, 3), 3), "colour (9, 99, 3) at (x=2, y=0) is not in the palette; 1 "),
     "grey id among colours": (spoiled((1, 0), 12, 3), "colour (12, 12, 12) at (x=1, y=0)"),
     "alpha": (spoiled((2, 1), (204, 0, 0, 128), 4), "half-transparent pixel (alpha 128) at (x=2, y=1)"),
+    "alpha in the table": (
+        encoded(palette_image([[1, 0]], PALETTE[:2]), transparency=b"\x80\xff"),
+        "the upload: half-transparent pixel (alpha 128) at (x=1, y=0)",
+    ),
     "foreign table": (palette_image([[0, 1]], [[0, 0, 0], [128, 0, 0]]), "colour (128, 0, 0) at (x=1, y=0)"),
     "grey table": (palette_image([[0, 1]], [[0] * 3, [13] * 3]), "index 1 at (x=1, y=0) is drawn in grey 13"),
     "black table": (palette_image([[0], [3]], [[0] * 3] * 4), "index 3 at (x=0, y=1) is drawn in grey 0"),

@@ -1,4 +1,4 @@
-"""LabelMap, the one gate for masks: read, refuse, remap, resize, write, and turn into region planes.
+"""LabelMap, the one gate for masks: read, remap, resize, write, and turn into region planes.
 
 Shape letters: B batch, R regions (plane 0 is the whole mask, plane i + 1 is label i), N tokens, H height,
 W width, 3 RGB. `share_BNR` has no whole-mask entry: its R is the 19 labels.
@@ -9,24 +9,19 @@ import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from facemogle.core.photo import MAX_PIXELS
+from facemogle.core.mask_reading import checked_ids, ids_of_array, ids_of_image, ids_of_png
 from facemogle.core.regions import MIRRORED, NUM_LABELS, PALETTE, class_order
 
 OUR_ORDER = "CelebAMask-HQ"
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_JPEG_SIGNATURE = b"\xff\xd8\xff"
-_JPEG_REFUSAL = (
-    "{}: a JPEG image; its compression changes labels, so save the mask as PNG; "
-    "of a photograph, `facemogle parse` makes a mask"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +46,7 @@ class LabelMap:
     ids: np.ndarray
 
     def __post_init__(self) -> None:
-        ids = _checked_ids(np.asarray(self.ids), class_order(OUR_ORDER), "the array")
+        ids = checked_ids(np.asarray(self.ids), class_order(OUR_ORDER), "the array")
         ids.setflags(write=False)
         object.__setattr__(self, "ids", ids)
 
@@ -72,18 +67,18 @@ class LabelMap:
     def read(cls, path: str | os.PathLike[str], *, order: str = OUR_ORDER) -> "LabelMap":
         """Read a PNG file. Raises ValueError for what is no label map, FileNotFoundError for no file."""
         with open(path, "rb") as stream:
-            return cls(_ids_of_png(stream, class_order(order), os.fspath(path)))
+            return cls(ids_of_png(stream, class_order(order), os.fspath(path)))
 
     @classmethod
     def from_bytes(cls, data: bytes, *, order: str = OUR_ORDER, source: str = "the upload") -> "LabelMap":
         """Read the bytes of a PNG file, an upload say; `source` is what errors call it."""
-        return cls(_ids_of_png(io.BytesIO(data), class_order(order), source))
+        return cls(ids_of_png(io.BytesIO(data), class_order(order), source))
 
     @classmethod
     def from_pil(cls, image: Image.Image, *, order: str = OUR_ORDER) -> "LabelMap":
         """Take a PIL image of mode P, L, I, I;16, RGB or RGBA."""
         source = str(getattr(image, "filename", "") or "the image")
-        return cls(_ids_of_image(image, class_order(order), source))
+        return cls(ids_of_image(image, class_order(order), source))
 
     @classmethod
     def from_array(
@@ -93,7 +88,7 @@ class LabelMap:
         if isinstance(ids, torch.Tensor):
             ids = ids.detach().cpu()
             ids = (ids.float() if ids.is_floating_point() else ids).numpy()  # numpy has no bfloat16
-        return cls(_ids_of_array(np.asarray(ids), class_order(order), "the array"))
+        return cls(ids_of_array(np.asarray(ids), class_order(order), "the array"))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -137,6 +132,13 @@ class LabelMap:
         image.putpalette(PALETTE.tobytes())
         return image
 
+    @cached_property
+    def png(self) -> bytes:
+        """A palette PNG file, which `from_bytes` gives back exactly."""
+        buffer = io.BytesIO()
+        self.to_pil().save(buffer, format="PNG")
+        return buffer.getvalue()
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a palette PNG that `read` gives back exactly; the file appears whole or not at all.
 
@@ -147,7 +149,7 @@ class LabelMap:
             raise ValueError(f"{path}: label maps are written as .png, not as {path.suffix!r}")
         unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
         try:
-            self.to_pil().save(unfinished, format="PNG")
+            unfinished.write_bytes(self.png)
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -206,144 +208,3 @@ def _stacked(label_maps: Sequence[LabelMap], height: int, width: int) -> torch.T
 
 def _one_hot(ids_BHW: torch.Tensor) -> torch.Tensor:
     return ids_BHW[:, None] == torch.arange(NUM_LABELS)[:, None, None]
-
-
-def _ids_of_png(stream: BinaryIO, lookup: np.ndarray, source: str) -> np.ndarray:
-    """Judge the header first, so that nothing large or foreign is ever decoded."""
-    header = stream.read(26)  # signature, IHDR's length and name, width, height, bit depth, colour type
-    if not header:
-        raise ValueError(f"{source}: the file is empty")
-    if header.startswith(_JPEG_SIGNATURE):
-        raise ValueError(_JPEG_REFUSAL.format(source))
-    if not header.startswith(_PNG_SIGNATURE):
-        raise ValueError(f"{source}: not a PNG image; label maps are read from PNG files only")
-    if len(header) < 26 or header[12:16] != b"IHDR":
-        raise ValueError(f"{source}: damaged PNG file, its header is incomplete")
-    width, height = int.from_bytes(header[16:20]), int.from_bytes(header[20:24])
-    _check_size(height, width, source)
-    if header[25] == 0 and header[24] < 8:  # decoders stretch such greys to 0..255
-        raise ValueError(f"{source}: a {header[24]}-bit grey image cannot hold 19 labels, save it in 8 bits")
-    stream.seek(0)
-    try:
-        image = Image.open(stream, formats=["PNG"])
-        image.load()
-    except UnidentifiedImageError as error:  # whose text would tell of our stream
-        raise ValueError(f"{source}: damaged PNG file") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{source}: damaged PNG file ({error})") from error
-    return _ids_of_image(image, lookup, source)
-
-
-def _ids_of_image(image: Image.Image, lookup: np.ndarray, source: str) -> np.ndarray:
-    if image.format in ("JPEG", "MPO"):
-        raise ValueError(_JPEG_REFUSAL.format(source))
-    _check_size(image.height, image.width, source)
-    match image.mode:
-        case "L" | "I" | "I;16" | "RGB" | "RGBA":
-            return _ids_of_array(np.asarray(image), lookup, source)
-        case "P":
-            return _ids_of_palette_image(image, lookup, source)
-        case "1":
-            raise ValueError(f"{source}: a 1-bit image cannot hold 19 labels")
-        case mode:
-            raise ValueError(f"{source}: a mask must be of mode P, L, I, I;16, RGB or RGBA, not {mode}")
-
-
-def _ids_of_palette_image(image: Image.Image, lookup: np.ndarray, source: str) -> np.ndarray:
-    indices = np.asarray(image)
-    table = np.array(image.getpalette("RGB") or (), dtype=np.uint8).reshape(-1, 3)
-    if not len(table):
-        return _ids_of_array(indices, lookup, source)
-    if (outside := indices >= len(table)).any():
-        place, index = _first(outside, indices)
-        raise ValueError(f"{source}: index {index} at {place} has no colour in its table of {len(table)}")
-    used = np.unique(indices)
-    colors = table[used]
-    is_ramp = (colors == used[:, None]).all()
-    is_background = len(used) == 1 and not colors.any()
-    if (colors == colors[:, :1]).all() and not is_ramp and not is_background:
-        place, index = _first(table[indices, 0] != indices, indices)
-        raise ValueError(
-            f"{source}: index {index} at {place} is drawn in grey {table[index, 0]}, neither of the palette "
-            "nor the id itself; if the indices are ids, pass them as an array"
-        )
-    colored = image.convert("RGBA" if "transparency" in image.info else "RGB")
-    return _ids_of_array(np.asarray(colored), lookup, source)
-
-
-def _ids_of_array(array: np.ndarray, lookup: np.ndarray, source: str) -> np.ndarray:
-    if array.ndim >= 2:
-        _check_size(array.shape[0], array.shape[1], source)
-    if array.ndim != 3:
-        return _checked_ids(array, lookup, source)
-    if array.dtype != np.uint8 or array.shape[2] not in (3, 4):
-        raise ValueError(
-            f"{source}: colours must be uint8, H x W x 3 or 4, got {array.dtype} of shape {array.shape}"
-        )
-    return _ids_of_colors(_without_alpha(array, source), lookup, source)
-
-
-def _checked_ids(ids: np.ndarray, lookup: np.ndarray, source: str) -> np.ndarray:
-    if ids.ndim != 2 or ids.dtype.kind not in "iu":
-        raise ValueError(f"{source}: ids must be integers, H x W, got {ids.dtype} of shape {ids.shape}")
-    outside = (ids < 0) | (ids >= NUM_LABELS)
-    if outside.any():
-        place, label = _first(outside, ids)
-        raise ValueError(
-            f"{source}: id {label} at {place} is not a label (0..{NUM_LABELS - 1}); "
-            f"{_suspicion(outside, len(np.unique(ids[outside])), 'values')}"
-        )
-    return lookup[ids]
-
-
-def _ids_of_colors(colors: np.ndarray, lookup: np.ndarray, source: str) -> np.ndarray:
-    """Exact inverse of PALETTE; pictures of nothing but greys 0..18 hold ids."""
-    codes, palette_codes = _codes(colors), _codes(PALETTE)
-    by_code = np.argsort(palette_codes)
-    ids = by_code[np.searchsorted(palette_codes[by_code[:-1]], codes)]  # the one candidate for each pixel
-    off_palette = palette_codes[ids] != codes
-    if not off_palette.any():
-        return ids.astype(np.uint8)
-    if (colors == colors[..., :1]).all() and colors.max() < NUM_LABELS:
-        return _checked_ids(colors[..., 0], lookup, source)
-    place, color = _first(off_palette, colors)
-    raise ValueError(
-        f"{source}: colour {color} at {place} is not in the palette; "
-        f"{_suspicion(off_palette, len(np.unique(codes[off_palette])), 'colours')}"
-    )
-
-
-def _codes(colors: np.ndarray) -> np.ndarray:
-    return colors @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
-
-
-def _without_alpha(colors: np.ndarray, source: str) -> np.ndarray:
-    if colors.shape[2] == 3:
-        return colors
-    alpha = colors[..., 3]
-    partial = (alpha > 0) & (alpha < 255)
-    if partial.any():
-        place, value = _first(partial, alpha)
-        raise ValueError(f"{source}: half-transparent pixel (alpha {value}) at {place}; labels are whole")
-    return np.where(alpha[..., None] == 255, colors[..., :3], np.uint8(0))
-
-
-def _check_size(height: int, width: int, source: str) -> None:
-    if not height * width:
-        raise ValueError(f"{source}: the mask has no pixels, it is {height} x {width}")
-    if height * width > MAX_PIXELS:
-        raise ValueError(f"{source}: {height} x {width} is more than {MAX_PIXELS / 1e6:g} megapixels")
-
-
-def _first(bad: np.ndarray, values: np.ndarray) -> tuple[str, Any]:
-    """The first bad place in reading order, as text, and the value there."""
-    y, x = divmod(int(bad.argmax()), bad.shape[1])
-    value = values[y, x].tolist()
-    return f"(x={x}, y={y})", tuple(value) if isinstance(value, list) else value
-
-
-def _suspicion(bad: np.ndarray, num_kinds: int, kind: str) -> str:
-    found = f"{num_kinds} different such {kind} on {bad.mean():.1%} of the pixels: is this"
-    if bad.mean() > 0.5:
-        return f"{found} a photograph, not a mask? `facemogle parse` makes a mask of one"
-    return f"{found} a mask that was smoothed or compressed?"

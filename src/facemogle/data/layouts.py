@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from facemogle.core.label_map import MAX_PIXELS, LabelMap
+from facemogle.core.label_map import LabelMap
+from facemogle.core.photo import MAX_PIXELS
 from facemogle.data.record import MASK_ORIGINS, SPLITS, FaceRecord
 from facemogle.data.storage import StoredFile, stored_files
 

@@ -137,14 +137,14 @@ def check(answer, what: str) -> None:
 
 
 @pytest.fixture
-def beaten(idle, monkeypatch) -> TestClient:
+def beaten(client, monkeypatch) -> TestClient:
     """A client of a studio that sees skin alone in every photograph."""
 
     def skin(photo: Image.Image) -> list[LabelMap]:
         return [LabelMap(np.ones((photo.height, photo.width), np.uint8))]
 
-    monkeypatch.setattr(type(idle.app.state.studio.parse), "_parser", staticmethod(skin))
-    return idle
+    monkeypatch.setattr(type(client.app.state.studio.parse), "_parser", staticmethod(skin))
+    return client
 
 
 def send_files(client: TestClient, bodies: Iterable[tuple[str, bytes]]) -> None:

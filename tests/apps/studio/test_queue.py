@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from facemogle.apps.studio.pictures import Picture, Settings
-from facemogle.apps.studio.queue import JobQueue, Progress, QueueFullError, State
+from facemogle.apps.studio.queue import JobQueue, QueueClosedError, QueueFullError, State
 
 SETTINGS = Settings(
     height=32,
@@ -36,21 +37,25 @@ def picture(seed: int, **settings) -> Picture:
 
 
 class Maker:
-    """Takes the steps that it is allowed to and notes the seeds of its batches."""
+    """Takes the steps and stores the pictures that it is allowed to, and notes the seeds of its batches."""
 
     def __init__(self):
         self.steps, self.began = threading.Semaphore(0), threading.Semaphore(0)
+        self.may_keep = threading.Event()
+        self.may_keep.set()
         self.batches: list[list[int]] = []
 
-    def __call__(self, jobs, progress: Progress) -> None:
+    def __call__(self, jobs, stepped):
         self.batches.append([job.seed for job in jobs])
         self.began.release()
         for step in range(3):
             assert self.steps.acquire(timeout=20)
-            progress.stepped(step + 1, {})
-        for job in jobs:
-            if not job.state.final:
-                progress.done(job, [f"seed {job.seed}"])
+            stepped(step + 1, {})
+        return self.keep
+
+    def keep(self, job) -> list[str]:
+        assert self.may_keep.wait(timeout=20)
+        return [f"seed {job.seed}"]
 
 
 @pytest.fixture
@@ -62,6 +67,7 @@ def maker():
 def queue(maker):
     queue = JobQueue(maker, capacity=6, batch=3)
     yield queue
+    maker.may_keep.set()
     maker.steps.release(1000)
     queue.close()
 
@@ -136,6 +142,7 @@ def test_cancelling_one_of_a_batch_leaves_the_others(queue, maker):
     assert last(queue, jobs[1].id) is State.DONE
 
 
+@pytest.mark.parametrize("where", ["making", "storing"])
 @pytest.mark.parametrize(
     ("error", "told"),
     [
@@ -144,14 +151,14 @@ def test_cancelling_one_of_a_batch_leaves_the_others(queue, maker):
         (KeyError("x"), "a defect of the studio"),
     ],
 )
-def test_errors_end_their_batch_alone(error, told):
-    failing = [True, False]
+def test_errors_end_their_batch_alone(error, told, where):
+    def fail(*_):
+        raise error
 
-    def make(jobs, progress):
-        if failing.pop(0):
-            raise error
-        for job in jobs:
-            progress.done(job, [])
+    def make(jobs, stepped):
+        if where == "making" and jobs[0].seed == 0:
+            fail()
+        return fail if jobs[0].seed == 0 else lambda job: []
 
     queue = JobQueue(make, capacity=6, batch=3)
     first, second = queue.submit([picture(0), picture(1, steps=9)])
@@ -165,7 +172,76 @@ def test_errors_end_their_batch_alone(error, told):
     queue.close()
 
 
-def test_a_stream_goes_on_where_it_was_left(queue, maker):
+def test_pictures_are_stored_while_the_next_are_made(queue, maker):
+    maker.may_keep.clear()
+    first, second, third = queue.submit([picture(0), picture(1, steps=9), picture(2, steps=8)])
+    queue.start()
+    for _ in range(2):
+        assert maker.began.acquire(timeout=20)
+        maker.steps.release(3)
+    assert not maker.began.acquire(timeout=0.2), "more than one batch waits to be stored"
+    assert queue.get(first.id).state is State.RUNNING
+    maker.may_keep.set()
+    assert maker.began.acquire(timeout=20)
+    assert [last(queue, job.id) for job in (first, second)] == [State.DONE, State.DONE]
+    assert queue.get(third.id).state is State.RUNNING
+
+
+def test_what_was_made_when_the_studio_closes_is_stored(queue, maker):
+    maker.may_keep.clear()
+    jobs = queue.submit([picture(0), picture(1)])
+    queue.start()
+    maker.steps.release(3)
+    while queue.get(jobs[0].id).step < 3:
+        time.sleep(0.01)
+    closing = threading.Thread(target=queue.close)
+    closing.start()
+    maker.may_keep.set()
+    closing.join(timeout=20)
+    assert {job.state for job in queue.jobs()} == {State.DONE}
+
+
+def test_other_work_is_done_by_the_same_thread_at_the_next_step(queue, maker):
+    def who() -> str:
+        return threading.current_thread().name
+
+    queue.start()
+    assert queue.run(who) == "facemogle-studio"
+    with pytest.raises(KeyError, match="its own"):
+        queue.run(lambda: {}["its own"])
+    (job,) = queue.submit([picture(0)])
+    assert maker.began.acquire(timeout=20)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(queue.run, who)
+        with pytest.raises(TimeoutError):
+            asked.result(timeout=0.2)
+        maker.steps.release(1)  # of three
+        assert asked.result(timeout=20) == "facemogle-studio"
+    assert queue.get(job.id).state is State.RUNNING
+
+
+def test_nothing_else_is_done_where_nothing_is_made(queue, maker):
+    with pytest.raises(QueueClosedError):
+        queue.run(int)
+    queue.submit([picture(0)])
+    queue.start()
+    assert maker.began.acquire(timeout=20)
+    with ThreadPoolExecutor(2) as pool:
+        asked = pool.submit(queue.run, int)
+        while not queue._errands:
+            time.sleep(0.01)
+        queue.stop_following()  # closed, but the thread is still at its step
+        with pytest.raises(QueueClosedError):
+            queue.run(int)
+        maker.steps.release(3)
+        assert asked.result(timeout=20) == 0
+    queue.close()
+    with pytest.raises(QueueClosedError):
+        queue.run(int)
+
+
+def test_a_stream_goes_on_where_it_was_left(queue, maker, monkeypatch):
+    monkeypatch.setattr("facemogle.apps.studio.queue.SECONDS_BETWEEN_STEPS", 0.0)
     (job,) = queue.submit([picture(0)])
     queue.start()
     assert maker.began.acquire(timeout=20)
@@ -191,6 +267,35 @@ def test_a_stream_goes_on_where_it_was_left(queue, maker):
         assert not queue._followers
 
     within_20_seconds(both())
+
+
+def test_quick_steps_are_told_of_now_and_then_but_previews_and_ends_always(monkeypatch):
+    monkeypatch.setattr("facemogle.apps.studio.queue.SECONDS_BETWEEN_STEPS", 1000.0)
+    told = threading.Semaphore(0)
+
+    def make(jobs, stepped):
+        for step in range(1, 9):
+            stepped(step, {jobs[0]: b"preview"} if step == 5 else {})
+            if step in (1, 5):
+                assert told.acquire(timeout=20)
+        return lambda job: []
+
+    queue = JobQueue(make, capacity=6, batch=3)
+    (job,) = queue.submit([picture(0)])
+
+    async def read() -> list[tuple[str, int]]:
+        seen = []
+        async for change in queue.follow(after=None, name=job.id):
+            seen.append((change.state, change.step))
+            if change.step in (1, 5):
+                told.release()
+            if len(seen) == 1:
+                queue.start()
+        return seen
+
+    seen = within_20_seconds(read())
+    assert [one for one in seen if one[1]] == [("running", 1), ("running", 5), ("done", 8)]
+    queue.close()
 
 
 def test_the_stream_of_all_begins_with_what_has_not_ended(queue, maker):

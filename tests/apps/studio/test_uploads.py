@@ -58,8 +58,8 @@ def test_mask_files_of_other_class_orders(idle):
     assert "did you mean 'FaRL'?" in refusal(answer)
 
 
-def test_photographs_are_parsed(idle, assets, photo):
-    answer = idle.post("parse", content=photo, headers={"Content-Type": "image/jpeg"})
+def test_photographs_are_parsed(client, assets, photo):
+    answer = client.post("parse", content=photo, headers={"Content-Type": "image/jpeg"})
     assert answer.status_code == 200, answer.text
     parsed = answer.json()
     assert (parsed["width"], parsed["height"]) == (32, 40)
@@ -68,9 +68,11 @@ def test_photographs_are_parsed(idle, assets, photo):
     np.testing.assert_array_equal(np.asarray(seen), np.asarray(Image.open(io.BytesIO(photo))))
 
 
-def test_no_face_to_align(idle, assets, photo):
+def test_no_face_to_align(client, assets, photo):
     pytest.importorskip("cv2")
-    answer = idle.post("parse", params={"align": True}, content=photo, headers={"Content-Type": "image/jpeg"})
+    answer = client.post(
+        "parse", params={"align": True}, content=photo, headers={"Content-Type": "image/jpeg"}
+    )
     assert "no face found" in refusal(answer)
 
 
@@ -106,20 +108,20 @@ def test_a_picture_to_edit_that_would_lie_in_memory_too_long(idle):
     assert "is 3000 x 3000, may have 4194304 pixels" in refusal(idle.post("edit", json=body))
 
 
-def test_a_photograph_whose_mask_would_be_too_large(idle, monkeypatch):
+def test_a_photograph_whose_mask_would_be_too_large(client, monkeypatch):
     """Photographs from which a face is cut out may be larger."""
     photo = io.BytesIO()
     Image.new("RGB", (2400, 1800)).save(photo, format="JPEG")
-    assert "2400 x 1800" in refusal(idle.post("parse", content=photo.getvalue(), headers=PNG))
+    assert "2400 x 1800" in refusal(client.post("parse", content=photo.getvalue(), headers=PNG))
     monkeypatch.setattr(
-        type(idle.app.state.studio.parse), "_aligned", lambda _, seen, __: seen.resize((8, 8))
+        type(client.app.state.studio.parse), "_aligned", lambda _, seen, __: seen.resize((8, 8))
     )
-    answer = idle.post("parse", params={"align": True}, content=photo.getvalue(), headers=PNG)
+    answer = client.post("parse", params={"align": True}, content=photo.getvalue(), headers=PNG)
     assert (answer.status_code, answer.json()["width"]) == (200, 8)
 
 
-def test_truncated_and_damaged_files_never_are_defects(idle, photo, label_map, monkeypatch):
-    monkeypatch.setattr(type(idle.app.state.studio.parse), "_parser", staticmethod(_not_parsed))
+def test_truncated_and_damaged_files_never_are_defects(client, photo, label_map, monkeypatch):
+    monkeypatch.setattr(type(client.app.state.studio.parse), "_parser", staticmethod(_not_parsed))
     rng = np.random.default_rng(0)
     whole = {"masks": png(label_map.to_pil()), "parse": photo}
     other = io.BytesIO()
@@ -129,7 +131,7 @@ def test_truncated_and_damaged_files_never_are_defects(idle, photo, label_map, m
             body = bytearray(data[: rng.integers(1, len(data))] if number % 2 else data)
             for place in rng.integers(0, len(body), 4):
                 body[place] = rng.integers(256)
-            answer = idle.post(route, content=bytes(body), headers=PNG)
+            answer = client.post(route, content=bytes(body), headers=PNG)
             assert answer.status_code in (200, 422), (route, answer.text)
 
 
@@ -151,6 +153,12 @@ def test_bodies_are_limited_whether_or_not_they_say_how_long_they_are(idle):
 
     refusal(idle.post("parse", content=parts(), headers=PNG), 413)
     refusal(idle.post("parse", content=bytes(MAX_BODY + 1), headers=PNG), 413)
+
+
+def test_a_studio_that_closes_parses_nothing(idle, photo):
+    answer = idle.post("parse", content=photo, headers=PNG)
+    assert "is closing" in refusal(answer, 503)
+    assert answer.headers["retry-after"] == "5"
 
 
 def test_too_many_photographs_are_told_to_come_again(idle, photo):

@@ -44,7 +44,7 @@ STATIC = Path(__file__).parent / "static"
 router = APIRouter(prefix=PREFIX, responses=documented(401, 403, 421, 422))
 
 
-def _studio(request: Request) -> Studio:
+async def _studio(request: Request) -> Studio:  # async: it needs no thread of its own
     return request.app.state.studio
 
 
@@ -120,7 +120,7 @@ def read_mask(body: _PictureBody, order: Annotated[str, Query(max_length=100)] =
         class_order(order)
     except ValueError as error:
         raise ProblemError(422, str(error), field="order") from None
-    return Response(png(mask_of_bytes(body, order=order).to_pil()), media_type="image/png")
+    return Response(mask_of_bytes(body, order=order).png, media_type="image/png")
 
 
 @router.post("/parse", responses=documented(413, 415, 501, 503), openapi_extra=_PICTURE_BODY)
@@ -131,7 +131,7 @@ def parse(body: _PictureBody, studio: _Studio, align: bool = False) -> Parsed:
         width=photo.width,
         height=photo.height,
         photo=base64.b64encode(png(photo)).decode(),
-        mask=base64.b64encode(png(mask.to_pil())).decode(),
+        mask=base64.b64encode(mask.png).decode(),
     )
 
 

@@ -87,7 +87,11 @@ def studio(
                     super().handle_exit(sig, frame)
 
             config = uvicorn.Config(
-                create_app(made, token=token, local=local), log_level="warning", timeout_graceful_shutdown=5
+                create_app(made, token=token, local=local),
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,  # nothing here asks who the client is
+                timeout_graceful_shutdown=5,
             )
             Server(config).run(sockets=[listener])
         finally:

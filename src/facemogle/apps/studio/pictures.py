@@ -29,7 +29,7 @@ from facemogle.core.regions import REGION_NAMES
 from facemogle.models.autoencoder import decode, downscale
 
 if TYPE_CHECKING:
-    from facemogle.apps.studio.queue import Job, Progress
+    from facemogle.apps.studio.queue import Job, Keep, Stepped
     from facemogle.core.label_map import LabelMap
     from facemogle.pipeline import FaceMoGLEOutput, FaceMoGLEPipeline
 
@@ -98,6 +98,19 @@ class Picture:
     original: Original | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """A batch that is to be stored.
+
+    gates_BSRN: uint8, 255 is all weight; times: S, of the steps. None and empty if they were not asked for.
+    """
+
+    pictures: Sequence[Picture]
+    output: FaceMoGLEOutput
+    gates_BSRN: np.ndarray | None
+    times: list[float]
+
+
 class Painter:
     """Makes and stores batches with one pipeline, each picture as its seed alone makes it."""
 
@@ -105,8 +118,11 @@ class Painter:
         self.pipe, self.model, self.fingerprint = pipe, model, fingerprint
         self._store = store
 
-    def __call__(self, jobs: Sequence[Job], progress: Progress) -> None:
-        """Make and store a batch of the same settings. Raises ValueError if memory does not hold it."""
+    def __call__(self, jobs: Sequence[Job], stepped: Stepped) -> Keep:
+        """Make a batch of the same settings. Raises ValueError if memory does not hold it.
+
+        What it returns stores one of them, and may be called while the next batch is being made.
+        """
         pictures = [job.picture for job in jobs if job.picture is not None]
         settings = pictures[0].settings
         before_BNC: torch.Tensor | None = None
@@ -125,7 +141,7 @@ class Painter:
                 images = self._guess(before_BNC[rows], x_BNC[rows], settings)
                 previews = {jobs[row]: image for row, image in zip(rows, images, strict=True)}
             before_BNC = x_BNC
-            progress.stepped(step, previews)
+            stepped(step, previews)
             return {}
 
         try:
@@ -147,9 +163,8 @@ class Painter:
             raise ValueError(
                 f"the device's memory does not hold {len(jobs)} pictures of this size at once"
             ) from None
-        for place, (job, picture) in enumerate(zip(jobs, pictures, strict=True)):
-            if not job.state.final:  # cancelled ones were made along with the others
-                progress.done(job, self._keep(job.id, picture, output, place, len(jobs)))
+        made = self._made(pictures, output)
+        return lambda job: self._keep(job.id, made, jobs.index(job))
 
     def _draw(self, pictures: Sequence[Picture]) -> Callable[..., FaceMoGLEOutput]:
         """The pipeline, or for edits what is called as it is."""
@@ -167,10 +182,23 @@ class Painter:
             border=edit.border,
         )
 
-    def _keep(
-        self, name: str, picture: Picture, output: FaceMoGLEOutput, place: int, batch: int
-    ) -> list[str]:
+    def _made(self, pictures: Sequence[Picture], output: FaceMoGLEOutput) -> _Made:
+        """All that is to be known of a batch before the next one sets the scheduler anew.
+
+        What stores it shall not compute with torch, see `JobQueue.run`.
+        """
+        if output.gates is None:
+            return _Made(pictures=pictures, output=output, gates_BSRN=None, times=[])
+        gates_BSRN = (output.gates.float() * 255).round().byte().cpu().numpy()
+        scheduler: Any = self.pipe.scheduler
+        S = gates_BSRN.shape[1]
+        first = len(scheduler.timesteps) - S  # an edit may leave out the first steps
+        times = scheduler.sigmas[first : first + S].clamp(max=1.0).tolist()
+        return _Made(pictures=pictures, output=output, gates_BSRN=gates_BSRN, times=times)
+
+    def _keep(self, name: str, made: _Made, place: int) -> list[str]:
         """Store a picture and all that belongs to it; returns what of its caption was not heeded."""
+        picture, batch, output = made.pictures[place], len(made.pictures), made.output
         settings, warnings = picture.settings, unread_words(output, place)
         shared: dict[str, Any] = {
             "model": self.model,
@@ -195,8 +223,8 @@ class Painter:
                 picture.mask.save(folder / "mask.png")
             if picture.original is not None:
                 picture.original.save(folder)
-            if output.gates is not None:
-                gates = self._save_gates(output.gates[place], settings, folder / "gates.png")
+            if made.gates_BSRN is not None:
+                gates = self._save_gates(made.gates_BSRN[place], made.times, settings, folder / "gates.png")
             rest = {"mask": picture.mask is not None, "gates": gates, "edit": edited}
             about = {
                 "id": name,
@@ -209,15 +237,12 @@ class Painter:
             (folder / "request.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
         return warnings
 
-    def _save_gates(self, gate_SRN: torch.Tensor, settings: Settings, path: Any) -> Gates:
-        """One grey picture: a row of tiles for each step, a column for each plane; 255 is all weight."""
+    def _save_gates(self, gate_SRN: np.ndarray, times: list[float], settings: Settings, path: Path) -> Gates:
+        """One grey picture: a row of tiles for each step, a column for each plane."""
         rows, columns = self._grid(settings)
         S, R, _ = gate_SRN.shape
-        tiles = gate_SRN.float().view(S, R, rows, columns).permute(0, 2, 1, 3).reshape(S * rows, R * columns)
-        save_picture(Image.fromarray((tiles * 255).round().to(torch.uint8).numpy()), path)
-        scheduler: Any = self.pipe.scheduler
-        first = len(scheduler.timesteps) - S  # an edit may leave out the first steps
-        times = scheduler.sigmas[first : first + S].clamp(max=1.0).tolist()
+        tiles = gate_SRN.reshape(S, R, rows, columns).swapaxes(1, 2).reshape(S * rows, R * columns)
+        save_picture(Image.fromarray(tiles), path)
         return Gates(steps=S, planes=[*PLANES[:R]], rows=rows, columns=columns, times=times)
 
     def _guess(self, before_BNC: torch.Tensor, x_BNC: torch.Tensor, settings: Settings) -> list[bytes]:

@@ -1,4 +1,5 @@
-"""A bounded queue of pictures to make, and the one thread that makes them, alike ones together."""
+"""A bounded queue of pictures to make, the one thread that makes them, alike ones together, and the one
+that stores them meanwhile."""
 
 from __future__ import annotations
 
@@ -8,11 +9,14 @@ import logging
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from facemogle.apps.studio.store import new_id
 
@@ -24,7 +28,11 @@ logger = logging.getLogger(__name__)
 MAX_REMEMBERED = 500
 """Finished jobs whose state can still be asked for; their results are on disk in any case."""
 
+SECONDS_BETWEEN_STEPS = 0.25
+"""That streams tell of, at least: each telling takes a core from those that compute."""
+
 _SECONDS_BETWEEN_SIGNS = 15.0
+_T = TypeVar("_T")
 
 
 class State(StrEnum):
@@ -73,41 +81,48 @@ class QueueFullError(Exception):
         self.retry_after = retry_after
 
 
+class QueueClosedError(Exception):
+    """Nobody works here, or not any more."""
+
+
 class CancelledError(Exception):
     """Nobody wants the pictures any more that are being made."""
 
 
-class Progress:
-    """What the maker of a batch tells the queue."""
+Stepped = Callable[[int, Mapping[Job, bytes]], None]
+"""Told a step that all pictures of a batch have done, and the previews of some of them; raises CancelledError
+when none of the pictures is wanted any more."""
 
-    def __init__(self, queue: JobQueue, jobs: Sequence[Job]):
-        self._queue, self.jobs = queue, jobs
+Keep = Callable[[Job], list[str]]
+"""Puts a picture that was made on the disk; gives what of its caption was not heeded."""
 
-    def stepped(self, step: int, previews: Mapping[Job, bytes]) -> None:
-        """A step of all pictures is done. Raises CancelledError when none of them is wanted any more."""
-        self._queue._stepped(self.jobs, step, previews)
 
-    def done(self, job: Job, warnings: list[str]) -> None:
-        """A picture is on disk."""
-        self._queue._end(job, State.DONE, warnings=warnings)
+@dataclass(frozen=True, eq=False)
+class _Follower:
+    loop: asyncio.AbstractEventLoop
+    event: asyncio.Event
+    name: str | None  # of the only job that matters
 
 
 class JobQueue:
     """Jobs in the order they came; what `make` is given at once has the same settings.
 
-    make: makes and stores the pictures of a batch, called in the queue's own thread.
+    make: makes the pictures of a batch in the queue's own thread; what it returns is called for each of them
+    in another one, while the next batch is being made.
     capacity: jobs that may wait. batch: jobs that are made at once, at most.
     """
 
-    def __init__(self, make: Callable[[Sequence[Job], Progress], None], *, capacity: int, batch: int):
+    def __init__(self, make: Callable[[Sequence[Job], Stepped], Keep], *, capacity: int, batch: int):
         self.capacity, self._make, self._batch = capacity, make, batch
         self._changed = threading.Condition()
         self._jobs: dict[str, Job] = {}
         self._waiting: list[Job] = []
+        self._errands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._num_changes = 0
+        self._steps_told = -math.inf  # when, on the monotonic clock
         self._seconds = 1.0  # of the last batch
         self._closed = False
-        self._followers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._followers: set[_Follower] = set()
         self._thread = threading.Thread(target=self._work, name="facemogle-studio", daemon=True)
 
     def start(self) -> None:
@@ -115,7 +130,7 @@ class JobQueue:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop within a step; what was not finished is lost."""
+        """Stop within a step; what was not made by then is lost."""
         self.stop_following()
         with self._changed:
             for job in self._jobs.values():
@@ -128,7 +143,7 @@ class JobQueue:
         """End all streams of events, so that a server can close its connections."""
         with self._changed:
             self._closed = True
-            self._wake()
+            self._wake(self._followers)
 
     # -- what clients ask for --------------------------------------------------------------------------------
 
@@ -159,8 +174,8 @@ class JobQueue:
             ]
             for job in jobs:
                 self._jobs[job.id] = job
-                self._waiting.append(job)
-                self._tell(job)
+            self._waiting += jobs
+            self._tell(*jobs)
             self._changed.notify_all()
             return [self._view(job) for job in jobs]
 
@@ -187,6 +202,20 @@ class JobQueue:
                 self._end(job, State.CANCELLED)
             return self._view(job)
 
+    def run(self, work: Callable[[], _T]) -> _T:
+        """What `work` gives; it is done in the queue's own thread, before the next step of any picture.
+
+        For whatever else computes: the threads of two that do slow each other down, even when one is idle.
+        Raises what `work` raises, QueueClosedError if nothing is being made (any more).
+        """
+        errand: Future[_T] = Future()
+        with self._changed:
+            if self._closed or not self.alive:
+                raise QueueClosedError
+            self._errands.append((work, errand))
+            self._changed.notify_all()
+        return errand.result()
+
     async def follow(self, *, after: int | None, name: str | None = None) -> AsyncIterator[Job | None]:
         """Jobs as they change, each as it is when it is read, so a slow reader misses steps, not ends.
 
@@ -194,19 +223,16 @@ class JobQueue:
         the one job that matters, after whose end the stream ends. None comes when nothing happens for long,
         to find out whether anyone still listens.
         """
-        follower = asyncio.get_running_loop(), asyncio.Event()
+        follower = _Follower(asyncio.get_running_loop(), asyncio.Event(), name)
         with self._changed:
             self._followers.add(follower)
         known, fresh = after or 0, after is None and name is None
         try:
             while not self._closed:
-                follower[1].clear()
+                follower.event.clear()
                 with self._changed:
-                    changes = [
-                        self._view(job)
-                        for job in self._jobs.values()
-                        if job.changed > known and name in (None, job.id)
-                    ]
+                    jobs = self._jobs.values() if name is None else filter(None, [self._jobs.get(name)])
+                    changes = [self._view(job) for job in jobs if job.changed > known]
                 for job in sorted(changes, key=lambda job: job.changed):
                     known = job.changed
                     if not (fresh and job.state.final):  # the past is no news
@@ -217,64 +243,102 @@ class JobQueue:
                     if job is None or (job.state.final and job.changed <= known):
                         return
                 try:
-                    await asyncio.wait_for(follower[1].wait(), _SECONDS_BETWEEN_SIGNS)
+                    await asyncio.wait_for(follower.event.wait(), _SECONDS_BETWEEN_SIGNS)
                 except TimeoutError:
                     yield None
         finally:
             with self._changed:
                 self._followers.discard(follower)
 
-    # -- the thread ------------------------------------------------------------------------------------------
+    # -- the threads -----------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while batch := self._next_batch():
-            started = time.monotonic()
-            rest, error = State.CANCELLED, None
-            try:
-                self._make(batch, Progress(self, batch))
-            except CancelledError:
-                pass
-            except ValueError as told:
-                rest, error = State.FAILED, str(told)
-            except OSError as told:  # its text would tell clients of our folders
-                logger.error("pictures could not be stored: %s", told)
-                rest, error = State.FAILED, told.strerror or "the picture could not be stored"
-            except Exception:
-                logger.exception("pictures could not be made")
-                rest, error = State.FAILED, "a defect of the studio; its log says more"
+        stored: Future[None] | None = None
+        try:
+            with ThreadPoolExecutor(1, "facemogle-studio-store") as storing:
+                while batch := self._next_batch():
+                    started = time.monotonic()
+                    keep = self._attempt(batch, partial(self._make, batch, partial(self._stepped, batch)))
+                    self._seconds = time.monotonic() - started
+                    if stored is not None:  # no more than one batch waits in memory to be stored
+                        stored.result()
+                    if keep is not None:
+                        stored = storing.submit(self._attempt, batch, partial(self._store, batch, keep))
+        finally:
             with self._changed:
-                self._seconds = time.monotonic() - started
-                for job in batch:
-                    if not job.state.final:
-                        self._end(job, State.CANCELLED if job.unwanted else rest, error=error)
+                self._closed = True
+            for _, errand in self._errands:
+                errand.set_exception(QueueClosedError())
+
+    def _attempt(self, batch: Sequence[Job], work: Callable[[], _T]) -> _T | None:
+        """What `work` gives; None if it fails, and then all jobs of the batch end with that."""
+        rest, error = State.FAILED, None
+        try:
+            return work()
+        except CancelledError:
+            rest = State.CANCELLED
+        except ValueError as told:
+            error = str(told)
+        except OSError as told:  # its text would tell clients of our folders
+            logger.error("pictures could not be stored: %s", told)
+            error = told.strerror or "the picture could not be stored"
+        except Exception:
+            logger.exception("pictures could not be made")
+            error = "a defect of the studio; its log says more"
+        with self._changed:
+            for job in batch:
+                if not job.state.final:
+                    self._end(job, State.CANCELLED if job.unwanted else rest, error=error)
+        return None
+
+    def _store(self, batch: Sequence[Job], keep: Keep) -> None:
+        for job in batch:
+            if not job.state.final:  # cancelled ones were made along with the others
+                self._end(job, State.DONE, warnings=keep(job))
 
     def _next_batch(self) -> list[Job]:
         """The oldest job that waits and others with its settings; empty when the queue is closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            if self._closed:
-                return []
-            settings = self._waiting[0].picture.settings  # pyright: ignore[reportOptionalMemberAccess]
-            alike = [job for job in self._waiting if job.picture and job.picture.settings == settings]
-            batch = alike[: self._batch]
-            for job in batch:
-                self._waiting.remove(job)
-                job.state = State.RUNNING
-                self._tell(job)
-            return batch
+        while True:
+            self._run_errands()
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._errands or self._closed)
+                if self._closed:
+                    return []
+                if self._waiting and not self._errands:
+                    settings = self._waiting[0].picture.settings  # pyright: ignore[reportOptionalMemberAccess]
+                    alike = [job for job in self._waiting if job.picture and job.picture.settings == settings]
+                    batch = alike[: self._batch]
+                    for job in batch:
+                        self._waiting.remove(job)
+                        job.state = State.RUNNING
+                    self._tell(*batch)
+                    return batch
+
+    def _run_errands(self) -> None:
+        while self._errands:
+            work, errand = self._errands.popleft()
+            try:
+                errand.set_result(work())
+            except Exception as error:
+                errand.set_exception(error)
 
     def _stepped(self, jobs: Sequence[Job], step: int, previews: Mapping[Job, bytes]) -> None:
+        self._run_errands()
         with self._changed:
             for job in jobs:
                 if job.unwanted and not job.state.final:  # the others of its batch go on
                     self._end(job, State.CANCELLED)
-                elif not job.state.final:
-                    job.step = step
-                    if job in previews:
-                        job.preview = previews[job], step
-                    self._tell(job)
-            if all(job.state.final for job in jobs):
-                raise CancelledError
+            going_on = [job for job in jobs if not job.state.final]
+            for job in going_on:
+                job.step = step
+                if job in previews:
+                    job.preview = previews[job], step
+            now = time.monotonic()
+            if previews or now - self._steps_told >= SECONDS_BETWEEN_STEPS:
+                self._steps_told = now
+                self._tell(*going_on)
+        if not going_on:
+            raise CancelledError
 
     def _end(self, job: Job, state: State, *, warnings: Sequence[str] = (), error: str | None = None) -> None:
         with self._changed:
@@ -290,12 +354,26 @@ class JobQueue:
         view.position = self._waiting.index(job) if job in self._waiting else None
         return view
 
-    def _tell(self, job: Job) -> None:
-        self._num_changes += 1
-        job.changed = self._num_changes
-        self._wake()
+    def _tell(self, *jobs: Job) -> None:
+        """Number the change of each job, and wake those who follow any of them."""
+        for job in jobs:
+            self._num_changes += 1
+            job.changed = self._num_changes
+        names = {job.id for job in jobs}
+        self._wake(
+            [follower for follower in self._followers if follower.name is None or follower.name in names]
+        )
 
-    def _wake(self) -> None:
-        for loop, event in self._followers:
+    def _wake(self, followers: Iterable[_Follower]) -> None:
+        """At once for all of a loop: while it is woken, this thread waits."""
+        events: dict[asyncio.AbstractEventLoop, list[asyncio.Event]] = {}
+        for follower in followers:
+            events.setdefault(follower.loop, []).append(follower.event)
+        for loop, of_loop in events.items():
             with suppress(RuntimeError):  # that loop is closed
-                loop.call_soon_threadsafe(event.set)
+                loop.call_soon_threadsafe(_set_all, of_loop)
+
+
+def _set_all(events: Iterable[asyncio.Event]) -> None:
+    for event in events:
+        event.set()

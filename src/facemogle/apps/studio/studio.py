@@ -21,7 +21,7 @@ from facemogle.apps.model import model_name
 from facemogle.apps.parse import load_parser
 from facemogle.apps.studio.pictures import EditSettings, Original, Painter, Picture, Settings
 from facemogle.apps.studio.problems import ProblemError
-from facemogle.apps.studio.queue import JobQueue, QueueFullError
+from facemogle.apps.studio.queue import JobQueue, QueueClosedError, QueueFullError
 from facemogle.apps.studio.schemas import Model, Result
 from facemogle.apps.studio.uploads import (
     MAX_PIXELS,
@@ -50,8 +50,12 @@ _ALIGNED_SIZE = 512  # of faces that were looked for
 
 @dataclass
 class ParserPlace:
-    """The parser for one photograph at a time, loaded when it is first needed."""
+    """The parser for one photograph at a time, loaded when it is first needed.
 
+    queue: whose thread it works in.
+    """
+
+    queue: JobQueue
     device: str | None
     _places: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MAX_PARSES)
@@ -61,8 +65,8 @@ class ParserPlace:
     def __call__(self, data: bytes, *, field: str, align: bool = False) -> tuple[Image.Image, LabelMap]:
         """The photograph of a file, or the largest face in it as FFHQ frames it, and its mask.
 
-        Problem 503 if too many wait, 422 if it is no photograph, too large or no face is found, 501 if what
-        finds faces is not installed.
+        Problem 503 if too many wait or the studio closes, 422 if it is no photograph, too large or no face
+        is found, 501 if what finds faces is not installed.
         """
         if not self._places.acquire(blocking=False):
             raise ProblemError(503, "too many photographs wait to be parsed", headers={"Retry-After": "2"})
@@ -70,8 +74,9 @@ class ParserPlace:
             with self._lock:  # decoded photographs are large, too
                 # Nothing here takes a larger mask, but a face that is cut out is small.
                 photo = photo_of_bytes(data, field=field, most=None if align else MAX_PIXELS)
-                seen = self._aligned(photo, field) if align else photo
-                return seen, self._parser(seen)[0]
+                return self.queue.run(lambda: self._parsed(photo, field, align))
+        except QueueClosedError:
+            raise ProblemError(503, "this studio is closing", headers={"Retry-After": "5"}) from None
         finally:
             self._places.release()
 
@@ -84,6 +89,10 @@ class ParserPlace:
         from facemogle.models.aligner import FaceAligner
 
         return FaceAligner.mini()
+
+    def _parsed(self, photo: Image.Image, field: str, align: bool) -> tuple[Image.Image, LabelMap]:
+        seen = self._aligned(photo, field) if align else photo
+        return seen, self._parser(seen)[0]
 
     def _aligned(self, photo: Image.Image, field: str) -> Image.Image:
         from facemogle.data.alignment import align_faces
@@ -115,9 +124,10 @@ class Studio:
         capacity: int = 32,
         batch: int = 8,
     ):
-        self.store, self.parse = store, ParserPlace(device)
+        self.store = store
         self.painter = Painter(pipe, store, model=model, fingerprint=fingerprint)
         self.queue = JobQueue(self.painter, capacity=capacity, batch=batch)
+        self.parse = ParserPlace(self.queue, device)
         self.examples_folder = Path(str(files("facemogle") / "assets" / "examples"))
         self.examples = read_examples(self.examples_folder)
 
