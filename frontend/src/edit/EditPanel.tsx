@@ -2,9 +2,8 @@ import { useMemo } from "preact/hooks";
 import { changedPixels, sameSize } from "../mask/label-raster";
 import { CaptionField } from "../panels/CaptionField";
 import { FinerSettings } from "../panels/FinerSettings";
-import { SeedField } from "../panels/SeedField";
+import { SeedLine } from "../panels/SeedLine";
 import type { EditSource, Studio } from "../state/studio";
-import { NumberField } from "../ui/NumberField";
 import { SliderField } from "../ui/SliderField";
 import { useObjectUrl } from "../ui/use-object-url";
 import { AreaView } from "./AreaView";
@@ -39,17 +38,7 @@ function Panel({ studio, source, plan }: { studio: Studio; source: EditSource; p
       <WhereField studio={studio} oldMask={source.oldMask} />
       <CaptionField studio={studio} label="Words for the whole picture" />
       <RegionWords studio={studio} edited={studio.regions.value[plan.labels[0] ?? -1]?.name ?? null} />
-      <div class="edit-line">
-        <SeedField studio={studio} />
-        <NumberField
-          label="Edits"
-          value={studio.request.value.count}
-          min={1}
-          max={16}
-          problem={studio.problemOf("count")}
-          onChange={(count) => count !== null && studio.change({ count })}
-        />
-      </div>
+      <SeedLine studio={studio} count="Edits" />
       <div>
         <SliderField
           label="Depth"

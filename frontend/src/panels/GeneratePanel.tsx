@@ -1,26 +1,15 @@
 import type { Studio } from "../state/studio";
-import { NumberField } from "../ui/NumberField";
 import { CaptionField } from "./CaptionField";
 import { FinerSettings } from "./FinerSettings";
 import "./GeneratePanel.css";
-import { SeedField } from "./SeedField";
+import { SeedLine } from "./SeedLine";
 
 /** What faces are asked for with. */
 export function GeneratePanel({ studio }: { studio: Studio }) {
   return (
     <form class="generate-panel" onSubmit={(event) => event.preventDefault()}>
       <CaptionField studio={studio} />
-      <div class="generate-line">
-        <SeedField studio={studio} />
-        <NumberField
-          label="Count"
-          value={studio.request.value.count}
-          min={1}
-          max={16}
-          problem={studio.problemOf("count")}
-          onChange={(count) => count !== null && studio.change({ count })}
-        />
-      </div>
+      <SeedLine studio={studio} count="Count" />
       <GatesField studio={studio} />
       <FinerSettings studio={studio} />
     </form>

@@ -56,6 +56,7 @@ export function createStudio(client: Client, token: Token): Studio {
       await openSession();
       [models.value] = await Promise.all([client.models(), gallery.load()]);
       notices.clear();
+      await desk.resumeEdit();
       phase.value = "ready";
     } catch (error) {
       const locked = error instanceof ProblemError && error.status === 401;

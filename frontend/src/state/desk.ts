@@ -1,11 +1,12 @@
 import { batch, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { fromBase64 } from "../api/base64";
+import { fromBase64, toBase64 } from "../api/base64";
 import type { Client } from "../api/client";
 import { ProblemError } from "../api/problem";
 import type { Result } from "../api/types";
 import type { Editor } from "../editor/editor";
 import { createRaster, type LabelRaster } from "../mask/label-raster";
-import { decodeMask } from "../mask/png";
+import { decodeMask, encodeMask } from "../mask/png";
+import { editMemory } from "./edit-memory";
 import type { Notices } from "./notices";
 import { drawSeed, type EditSettings, type FaceRequest, NEW_EDIT, requestOf } from "./request";
 import { requestMemory } from "./request-memory";
@@ -26,6 +27,8 @@ export interface Desk {
   restore(result: Result): Promise<void>;
   editResult(result: Result): Promise<void>;
   editPhoto(photo: Blob, mask: LabelRaster): Promise<void>;
+  /** Go on with the edit that the page was left in; the mask is kept anyhow. */
+  resumeEdit(): Promise<void>;
   leaveEdit(): void;
   /** End the edit of a result that is no more. */
   forget(result: Result): void;
@@ -45,7 +48,19 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
   const opening = signal(false);
   let turn = 0; // of beginnings: what was fetched for one that another overtook is not wanted any more
 
+  let leftEdit = editMemory.read(); // until it is resumed
+
   effect(() => requestMemory.keep(request.value));
+  effect(() => {
+    const from = source.value;
+    if (from === null) {
+      if (leftEdit === null) editMemory.keep(null);
+      return;
+    }
+    leftEdit = null; // another edit is begun
+    const result = from.kind === "result" ? from.result.id : null;
+    editMemory.keep({ result, oldMask: toBase64(encodeMask(from.oldMask)), edit: edit.value });
+  });
 
   function change(part: Partial<FaceRequest>): void {
     request.value = { ...request.peek(), ...part };
@@ -147,6 +162,26 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
     ];
   }
 
+  async function resumeEdit(): Promise<void> {
+    const left = leftEdit;
+    if (left === null) return;
+    const mine = turn;
+    const result = left.result && (await client.result(left.result).catch(nullIfMissing));
+    const opened = result ? await openResult(result, decodeMask(fromBase64(left.oldMask))) : null;
+    if (mine !== turn) return;
+    leftEdit = null;
+    if (opened) {
+      show({ ...opened, raster: editor.raster.peek(), edit: left.edit });
+      return;
+    }
+    editMemory.keep(null);
+    notices.tell(
+      left.result === null
+        ? "Open the photograph again to go on with its edit; mask and words are still here."
+        : "The picture that was edited is no more; mask and words are still here.",
+    );
+  }
+
   return {
     request,
     source,
@@ -174,6 +209,7 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
         "The photograph lies under the mask: change the mask or say new words.",
       );
     },
+    resumeEdit: () => resumeEdit().catch((error) => notices.report("The edit could not be resumed", error)),
     leaveEdit: () => turnTo({ raster: editor.raster.peek() }, "The edit is left; mask and words stay."),
     forget(result) {
       const edited = source.peek();

@@ -169,3 +169,69 @@ test("an edit of a photograph goes out once, however often the button is pressed
   const bodies = asked.filter(({ what }) => what === "POST /edit").map(({ body }) => body);
   expect(bodies).toMatchObject([{ seed: studio.request.value.seed }]);
 });
+
+/** The page opened again, as it was left. */
+async function reopened(answers: Answers) {
+  dispatchEvent(new Event("pagehide")); // which keeps the mask
+  return openStudio(answers);
+}
+
+test("an edit goes on after the page was loaded again", async () => {
+  const { studio } = await openStudio(FILES);
+  await studio.editResult(MADE);
+  studio.source.value = { ...(studio.source.value as EditSource), oldMask: CORRECTED };
+  studio.edit.value = { regions: ["hair", "hat"], depth: 0.4, border: 3 };
+  studio.editor.replace(createRaster(6, 4));
+  const { studio: again } = await reopened(FILES);
+  expect(again.source.value).toMatchObject({ kind: "result", result: { id: "1" }, oldMask: CORRECTED });
+  expect(again.edit.value).toEqual({ regions: ["hair", "hat"], depth: 0.4, border: 3 });
+  expect(again.editor.isBlank.value).toBe(true);
+  expect(again.editor.photo.value).not.toBeNull();
+  expect(again.notices.value).toEqual([]);
+});
+
+test("an edit that was left stays left", async () => {
+  const { studio } = await openStudio(FILES);
+  await studio.editResult(MADE);
+  studio.leaveEdit();
+  const { studio: again, asked } = await reopened(FILES);
+  expect(again.source.value).toBeNull();
+  expect(asked.some(({ what }) => what.includes("picture.png"))).toBe(false);
+});
+
+test("an edit whose picture is gone ends with the page, and that is told once", async () => {
+  const { studio } = await openStudio(FILES);
+  await studio.editResult(MADE);
+  const { studio: again } = await reopened({});
+  expect(again.source.value).toBeNull();
+  expect(again.notices.value[0]?.text).toContain("no more");
+  expect((await reopened({})).studio.notices.value).toEqual([]);
+});
+
+test("an edit waits for a studio that cannot be reached", async () => {
+  const { studio } = await openStudio(FILES);
+  await studio.editResult(MADE);
+  const down = await reopened({ ...FILES, "GET /models": problem(500, "a defect") });
+  expect(down.studio.source.value).toBeNull();
+  const { studio: again } = await reopened(FILES);
+  expect(again.source.value).toMatchObject({ kind: "result", result: { id: "1" } });
+});
+
+test("a photograph that was edited is asked for again", async () => {
+  const { studio } = await openStudio(FILES);
+  await studio.editPhoto(new Blob([new Uint8Array([7])]), painted());
+  const { studio: again } = await reopened(FILES);
+  expect(again.source.value).toBeNull();
+  expect(again.editor.raster.value).toEqual(painted());
+  expect(again.notices.value[0]?.text).toContain("Open the photograph again");
+});
+
+test.each(["{", "[]", '{"result": 3}', '{"result": "1", "oldMask": "AAAA", "edit": {"regions": 5}}'])(
+  "what was kept by anyone else is no edit: %s",
+  async (kept) => {
+    localStorage.setItem("facemogle.edit", kept);
+    const { studio } = await openStudio(FILES);
+    expect(studio.source.value).toBeNull();
+    expect(studio.notices.value).toEqual([]);
+  },
+);

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from facemogle.apps.studio.job import State
 from facemogle.apps.studio.pictures import Picture, Settings
-from facemogle.apps.studio.queue import JobQueue, QueueClosedError, QueueFullError, State
+from facemogle.apps.studio.queue import JobQueue, QueueClosedError, QueueFullError
 
 SETTINGS = Settings(
     height=32,
@@ -286,6 +287,7 @@ def test_quick_steps_are_told_of_now_and_then_but_previews_and_ends_always(monke
     async def read() -> list[tuple[str, int]]:
         seen = []
         async for change in queue.follow(after=None, name=job.id):
+            assert change is not None
             seen.append((change.state, change.step))
             if change.step in (1, 5):
                 told.release()

@@ -15,8 +15,8 @@ from fastapi.staticfiles import StaticFiles
 
 from facemogle import __version__
 from facemogle.apps.studio.guard import COOKIE, SESSION_SECONDS, Access, Guard
+from facemogle.apps.studio.job import Job
 from facemogle.apps.studio.problems import Problem, ProblemError, documented, tell_problems
-from facemogle.apps.studio.queue import Job
 from facemogle.apps.studio.schemas import (
     EditRequest,
     Example,

@@ -29,7 +29,8 @@ from facemogle.core.regions import REGION_NAMES
 from facemogle.models.autoencoder import decode, downscale
 
 if TYPE_CHECKING:
-    from facemogle.apps.studio.queue import Job, Keep, Stepped
+    from facemogle.apps.studio.job import Job
+    from facemogle.apps.studio.queue import Keep, Stepped
     from facemogle.core.label_map import LabelMap
     from facemogle.pipeline import FaceMoGLEOutput, FaceMoGLEPipeline
 

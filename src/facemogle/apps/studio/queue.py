@@ -1,5 +1,4 @@
-"""A bounded queue of pictures to make, the one thread that makes them, alike ones together, and the one
-that stores them meanwhile."""
+"""A bounded queue of pictures: one thread makes them, alike ones together, another stores them meanwhile."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from facemogle.apps.studio.job import Job, State
 from facemogle.apps.studio.store import new_id
 
 if TYPE_CHECKING:
@@ -33,44 +32,6 @@ SECONDS_BETWEEN_STEPS = 0.25
 
 _SECONDS_BETWEEN_SIGNS = 15.0
 _T = TypeVar("_T")
-
-
-class State(StrEnum):
-    """Where a job is; the last three are final."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing will change any more."""
-        return self not in (State.QUEUED, State.RUNNING)
-
-
-@dataclass(eq=False, kw_only=True)
-class Job:
-    """One picture on its way.
-
-    picture: None once the job has ended, for masks are large. preview: JPEG and the step it shows.
-    changed: number of its last change among the changes of all jobs.
-    """
-
-    id: str
-    picture: Picture | None
-    prompt: str | None
-    seed: int
-    steps: int
-    state: State = State.QUEUED
-    step: int = 0
-    position: int | None = None
-    warnings: list[str] = field(default_factory=list)
-    error: str | None = None
-    preview: tuple[bytes, int] | None = None
-    changed: int = 0
-    unwanted: bool = False
 
 
 class QueueFullError(Exception):

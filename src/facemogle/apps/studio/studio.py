@@ -35,7 +35,7 @@ from facemogle.editing import default_border, edited_area
 from facemogle.models.mogle import MoGLE
 
 if TYPE_CHECKING:
-    from facemogle.apps.studio.queue import Job
+    from facemogle.apps.studio.job import Job
     from facemogle.apps.studio.schemas import EditRequest, GenerateRequest
     from facemogle.apps.studio.store import ResultStore
     from facemogle.pipeline import FaceMoGLEPipeline
