@@ -107,6 +107,8 @@ def test_new_words_for_the_hair_change_the_hair_alone(sheet, server):
     assert "black hair" in form.get_by_label("Words for the whole picture").input_value()
     form.get_by_label("Soft border", exact=True).fill("4")
     page.keyboard.press("Tab")
+    page.reload()  # which the edit outlives
+    assert form.get_by_role("checkbox", name="hair", exact=True).is_checked()
     after = sheet.face_of(page.get_by_role("button", name="Draw it anew").click)
     page.get_by_role("article").get_by_role("button", name="Before and after").wait_for()
     wanted = {"source": before["id"], "regions": ["hair"], "depth": 1.0, "border": 4}
