@@ -23,7 +23,7 @@ help:
 
 demo: $(VENV)/.installed
 	$(BIN)/facemogle demo --out demo --overwrite
-	@echo "The pictures are in $(CURDIR)/demo"
+	@echo "The pictures are in $(CURDIR)/demo. Now try $(BIN)/facemogle studio"
 
 # One thread per worker: two workers that each take all cores only wait for each other.
 test: $(VENV)/.installed-dev $(if $(NODE),$(MODULES))

@@ -89,7 +89,6 @@ def test_a_set_is_built_told_drawn_and_in_order(photographs, tmp_path):
 
 def test_faces_are_found_in_larger_photographs(faces, tmp_path):
     """A face pasted, turned, into a wider picture comes out in the frame that it had."""
-    pytest.importorskip("cv2")
     (tmp_path / "photos").mkdir()
     canvas = Image.new("RGB", (520, 400), (118, 122, 126))
     face = faces[0][0].resize((220, 220), Image.Resampling.BICUBIC)

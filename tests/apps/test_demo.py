@@ -38,10 +38,12 @@ def run(*arguments: str):
 def test_demo(examples, tiny_mini):
     result = run("--model", str(tiny_mini), "--out", "out")
     assert result.exit_code == 0, result.output
-    names = ["a-young-woman-1", "a-young-woman-2", "ann-2", "ann-a-young-woman-1", "sheet"]
+    names = ["a-young-woman-1", "a-young-woman-2", "ann-2", "ann-a-young-woman-1", "masks", "sheet"]
     assert sorted(path.stem for path in Path("out").iterdir()) == names
     assert str(Path("out/sheet.png")) in result.stdout.splitlines()[-1]
     assert Record.read("out/ann-2.png").mask_name == "ann"
+    assert [path.name for path in Path("out/masks").iterdir()] == ["ann.png"]
+    assert LabelMap.read("out/masks/ann.png") == LabelMap.read(examples / "ann.png")
     assert Image.open("out/sheet.png").width > 4 * 128
     again = run("--model", str(tiny_mini), "--out", "out")
     assert again.exit_code == 2
@@ -75,4 +77,4 @@ def test_shipped_examples(tiny_mini, tmp_path):
     result = run("--model", str(tiny_mini), "--out", str(tmp_path / "out"))
     assert result.exit_code == 0, result.output
     assert "warning" not in result.stderr or "does not know" in result.stderr
-    assert len(demo.read_examples(folder)) + 1 == len(list((tmp_path / "out").iterdir()))
+    assert len(demo.read_examples(folder)) + 2 == len(list((tmp_path / "out").iterdir()))

@@ -80,3 +80,10 @@ def test_convert(mask):
 def test_convert_leaves_the_mask_as_it_is(mask):
     run("convert", "face.png", "--out", "same.png")
     np.testing.assert_array_equal(LabelMap.read("same.png").ids, mask)
+
+
+def test_overlays_beside_masks_are_no_masks(mask):
+    """`facemogle parse` writes them; who names one still hears what is wrong with it."""
+    Image.new("RGB", (10, 20), (9, 99, 200)).save("face.overlay.png")
+    assert run("check", ".").stdout.count("\n") == 1
+    assert "face.overlay.png: colour (9, 99, 200)" in run("check", "face.overlay.png", code=2).stderr

@@ -99,7 +99,6 @@ def test_wrong_parsers_and_folders_are_errors(tmp_path):
 
 
 def test_faces_of_any_framing_are_found_and_parsed_in_place(assets, tmp_path):
-    pytest.importorskip("cv2")
     from facemogle import FaceMoGLEPipeline
     from facemogle.core.regions import region_id
 

@@ -1,7 +1,6 @@
 """Finding and aligning faces: an exact aligner on drawn pictures, and the real parts on a made face."""
 
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from facemogle.core.frame import Frame
-from facemogle.data.alignment import AlignedFace, align_faces, check_finder, find_faces
+from facemogle.data.alignment import AlignedFace, align_faces
 from facemogle.models.aligner import CONTEXT, CROP, FaceAligner
 
 LEFT_EYE, RIGHT_EYE = (-0.12, -0.03), (0.13, -0.03)  # of drawn faces, in sides of the frame, from its centre
@@ -127,12 +126,6 @@ class TestPhotographs:
         (face,) = align_faces(stored, aligner=exact_aligner, size=64, find=lambda photo: [wanted])
         assert_same_frame(face.frame, wanted)
 
-    @pytest.mark.parametrize("need", [check_finder, lambda: find_faces(blank())])
-    def test_without_opencv_one_is_told_what_to_install(self, need, monkeypatch):
-        monkeypatch.setitem(sys.modules, "cv2", None)
-        with pytest.raises(ValueError, match=r"facemogle\[align\].*--aligned"):
-            need()
-
 
 @pytest.fixture(scope="module")
 def made_face(assets) -> Image.Image:
@@ -163,14 +156,12 @@ def pasted(face: Image.Image, frame: Frame) -> Image.Image:
 class TestWithTheRealParts:
     @pytest.mark.parametrize("degrees", [0, 20, -25])
     def test_a_pasted_face_is_found_and_aligned(self, made_face, degrees):
-        pytest.importorskip("cv2")
         wanted = Frame(500, 280, 230, math.radians(degrees))
         found = align_faces(pasted(made_face, wanted), aligner=FaceAligner.mini(), size=128)
         assert len(found) == 1
         self.assert_near(found[0], wanted)
 
     def test_an_aligned_photograph_gives_nearly_its_own_frame(self, made_face):
-        pytest.importorskip("cv2")
         (found,) = align_faces(made_face, aligner=FaceAligner.mini(), size=128)
         self.assert_near(found, Frame(64, 64, 128))
 

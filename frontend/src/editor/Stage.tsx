@@ -100,7 +100,8 @@ export function Stage({ editor, view, drawing, keys, regions }: StageProps) {
 function describe(editor: Editor, regions: readonly Region[]): string {
   const name = regionTitle(regions[editor.region.value]?.name ?? "");
   const { width, height } = editor.raster.value;
-  const size = `${editor.brushSize.value} pixels wide`;
+  const pixels = editor.brushSize.value;
+  const size = `${pixels} ${pixels === 1 ? "pixel" : "pixels"} wide`;
   const tools = {
     brush: `brush, ${name}, ${size}`,
     eraser: `eraser, ${size}`,

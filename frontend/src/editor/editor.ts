@@ -47,11 +47,16 @@ export function createEditor(first: LabelRaster = createRaster(512, 512)): Edito
   const canUndo = signal(false);
   const canRedo = signal(false);
   const photo = signal<ImageBitmap | null>(null);
+  const brushSize = signal(Math.max(1, Math.round((24 * first.width) / 512)));
   const counts = computed(() => countLabels(raster.value));
 
   function show(next: LabelRaster | null): void {
     batch(() => {
-      if (next) raster.value = next;
+      if (next) {
+        const scaled = Math.round((brushSize.peek() * next.width) / raster.peek().width);
+        brushSize.value = Math.max(1, Math.min(MAX_BRUSH, scaled)); // as wide on the screen as it was
+        raster.value = next;
+      }
       canUndo.value = history.canUndo;
       canRedo.value = history.canRedo;
     });
@@ -69,7 +74,7 @@ export function createEditor(first: LabelRaster = createRaster(512, 512)): Edito
     canRedo,
     tool: signal<Tool>("brush"),
     region: signal(1),
-    brushSize: signal(24),
+    brushSize,
     opacity: signal(0.6),
     photo,
     replace,

@@ -53,13 +53,14 @@ export function ExampleList({ studio, onDone }: { studio: Studio; onDone: () => 
           </li>
         ))}
       </ul>
+      <p>Words to begin with, which can be changed:</p>
       <ul class="example-words" aria-label={`Words to begin ${titleOfMask(chosen.value)} with`}>
         {examples.value
           ?.filter(({ mask }) => mask === chosen.value)
           .map((example) => (
             <li key={example.prompt ?? ""}>
               <button type="button" onClick={() => begin(example)}>
-                {example.prompt ? `“${example.prompt}”` : "no words"}
+                {example.prompt ? `“${example.prompt}”` : "words of my own"}
               </button>
             </li>
           ))}

@@ -57,6 +57,7 @@ function Facts({ result }: { result: Result }) {
     ["Steps", result.steps],
     ["Guidance", result.guidance],
     ["Size", `${result.edit?.width ?? result.width} × ${result.edit?.height ?? result.height}`],
+    ["Folder", result.id],
     ["Made", new Date(result.created).toLocaleString()],
   ];
   if (result.edit)

@@ -24,8 +24,8 @@ export function Notices({ studio }: { studio: Studio }) {
 }
 
 /** Milliseconds for which news are told, and those that offer a way back; problems stay until they are dismissed. */
-const NEWS_STAY = 15_000;
-const WAY_BACK_STAYS = 60_000;
+const NEWS_STAY = 6_000;
+const WAY_BACK_STAYS = 15_000;
 
 function NoticeItem({ studio, notice }: { studio: Studio; notice: Notice }) {
   const { kind, text, action } = notice;

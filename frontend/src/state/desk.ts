@@ -200,13 +200,13 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
         const request = { ...requestOf(result), seedLocked: false };
         return [
           { ...opened, raster: opened.source.oldMask, request },
-          `Seed ${result.seed} lies under the mask: change the mask or the words.`,
+          `Seed ${result.seed} lies under the mask: change the mask, or choose regions and new words.`,
         ];
       }, "The picture could not be opened"),
     async editPhoto(photo, mask) {
       begin(
-        { ...(await openPhoto(photo, mask)), raster: mask },
-        "The photograph lies under the mask: change the mask or say new words.",
+        { ...(await openPhoto(photo, mask)), raster: mask, request: { seedLocked: false, count: 1 } },
+        "The photograph lies under the mask: change the mask, or choose regions and new words.",
       );
     },
     resumeEdit: () => resumeEdit().catch((error) => notices.report("The edit could not be resumed", error)),

@@ -32,7 +32,7 @@ describe("the mask editor", () => {
   });
 
   it("says what it would draw", () => {
-    expect(stage().getAttribute("aria-label")).toBe("Mask of 4 by 2 pixels: brush, left eye, 24 pixels wide");
+    expect(stage().getAttribute("aria-label")).toBe("Mask of 4 by 2 pixels: brush, left eye, 1 pixel wide");
     fireEvent.click(screen.getByRole("radio", { name: /right eye/ }));
     fireEvent.click(button("Fill"));
     expect(editor.region.value).toBe(2);
@@ -94,6 +94,7 @@ describe("the mask editor", () => {
 
   it("tells what the keyboard's cursor is over, aloud", () => {
     editor.replace(createRaster(9, 9));
+    editor.brushSize.value = 24;
     fireEvent.keyDown(stage(), { key: "ArrowRight" });
     const place = screen.getByText("background at 8, 4");
     expect(place.getAttribute("aria-live")).toBe("polite");

@@ -1,6 +1,7 @@
 import { effect } from "@preact/signals";
 import { describe, expect, it } from "vitest";
 import { createEditor } from "../../src/editor/editor";
+import { createRaster } from "../../src/mask/label-raster";
 import { rasterOf } from "../mask/text";
 
 const MIRRORED = [0, 1, 2, 3, 5, 4];
@@ -10,6 +11,20 @@ describe("an editor", () => {
     const editor = createEditor();
     expect([editor.raster.value.width, editor.raster.value.height]).toEqual([512, 512]);
     expect([editor.isBlank.value, editor.canUndo.value, editor.canRedo.value]).toEqual([true, false, false]);
+  });
+
+  it("keeps its brush as wide on the screen, however many pixels the mask has", () => {
+    const editor = createEditor();
+    expect(editor.brushSize.value).toBe(24);
+    editor.open(createRaster(128, 128));
+    expect(editor.brushSize.value).toBe(6);
+    editor.replace(createRaster(256, 256));
+    expect(editor.brushSize.value).toBe(12);
+    editor.undo();
+    expect(editor.brushSize.value).toBe(6);
+    editor.brushSize.value = 300;
+    editor.open(createRaster(2048, 2048));
+    expect(editor.brushSize.value).toBe(400);
   });
 
   it("undoes and redoes whatever changed its mask, size and all", () => {

@@ -122,14 +122,12 @@ def _helpers(parser: str, predictor: str, device: str | None, aligned: bool) -> 
 
     from facemogle.apps.model import find_device
     from facemogle.apps.parse import load_parser
-    from facemogle.data.alignment import align_faces, check_finder
+    from facemogle.data.alignment import align_faces
     from facemogle.data.annotate import face_attributes
     from facemogle.data.candidate import Helpers
     from facemogle.models.aligner import FaceAligner
     from facemogle.models.attributes import AttributePredictor
 
-    if not aligned:
-        check_finder()
     face_parser = load_parser(parser, device)
     attributes = AttributePredictor.mini() if predictor == "mini" else AttributePredictor.read(predictor)
     attributes.to(find_device(device))  # pyright: ignore[reportArgumentType] - diffusers hides the signature

@@ -24,7 +24,7 @@ def demo(
     device: Device = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make faces for the example masks and captions, and one sheet with all of them."""
+    """Make faces for the example masks and captions, one sheet with all of them, and copies of the masks."""
     from facemogle.apps.jobs import FreeNames, Job, Settings, make_pictures, prepare, slug
     from facemogle.apps.model import fingerprint, load_pipeline
     from facemogle.apps.record import save_picture
@@ -58,7 +58,8 @@ def demo(
         )
         jobs.append(job)
     sheet = out / "sheet.png"
-    prepare([*(job.path for job in jobs), sheet], overwrite=overwrite)
+    masks = {out / "masks" / name: label_map for name, label_map in rows.items() if name and label_map}
+    prepare([*(job.path for job in jobs), sheet, *masks], overwrite=overwrite)
 
     cells: dict[tuple[int, int], Image.Image] = {}
 
@@ -68,8 +69,10 @@ def demo(
     make_pictures(load_pipeline(model, device), jobs, Settings(), model=model, fingerprint=mark, done=keep)
     titles = [(None if name is None else Path(name).stem, label_map) for name, label_map in rows.items()]
     captions = [prompt or "(no caption)" for prompt, _ in columns]
+    for path, label_map in masks.items():
+        label_map.save(path)
     save_picture(contact_sheet(cells, rows=titles, captions=captions), sheet)
-    typer.echo(f"{len(jobs)} faces are in {out}; {sheet} shows them all")
+    typer.echo(f"{len(jobs)} faces are in {out}, their masks in {out / 'masks'}; {sheet} shows them all")
 
 
 def read_examples(folder: Path) -> list[dict[str, Any]]:

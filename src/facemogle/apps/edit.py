@@ -90,9 +90,11 @@ def edit(
     finite(guidance, "--guidance")
     check_class_order(class_order)
 
+    from facemogle.apps.model import MINI, fingerprint, load_pipeline, quiet_libraries
+
+    quiet_libraries()  # before what follows, which imports them
     from facemogle import editing
     from facemogle.apps.jobs import FreeNames, Job, Settings, make_pictures, prepare
-    from facemogle.apps.model import MINI, fingerprint, load_pipeline
     from facemogle.apps.record import Edit, Record
     from facemogle.core.photo import read_photo
 

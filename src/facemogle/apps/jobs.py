@@ -53,8 +53,12 @@ class Settings:
 
 
 def mask_files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and the .png files of folders, sorted. ValueError for a folder without any."""
-    return files_of(paths, (".png",))
+    """The files themselves, and the .png files of folders, sorted. ValueError for a folder without any.
+
+    Overlays, which `facemogle parse` writes beside masks, are none.
+    """
+    found = files_of(paths, (".png",))
+    return [file for file in found if not file.name.endswith(".overlay.png") or file in paths]
 
 
 def files_of(paths: Iterable[Path], suffixes: tuple[str, ...]) -> list[Path]:

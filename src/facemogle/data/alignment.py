@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -48,9 +49,8 @@ def find_faces(photo: Photo) -> list[Frame]:
     """Rough frames of what may be faces, many of them twice or wrong, by OpenCV's cascade of Haar features.
 
     Faces turned by up to about 40 degrees are found. Where it finds nothing, the largest centred square is
-    given, for portraits so tight that the cascade misses them. ValueError where OpenCV is not installed.
+    given, for portraits so tight that the cascade misses them.
     """
-    cv2 = _opencv()
     image = read_photo(photo)
     shrink = min(1.0, _SEARCH_SIDE / max(image.size))
     width, height = (max(1, round(side * shrink)) for side in image.size)
@@ -59,7 +59,8 @@ def find_faces(photo: Photo) -> list[Frame]:
     border = max(width, height) // 8
     grey = np.pad(grey, border, mode="symmetric")
     centre = (grey.shape[1] / 2, grey.shape[0] / 2)
-    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
+    cascades: Any = cv2.data  # pyright: ignore[reportAttributeAccessIssue] - the stubs lack it
+    cascade = cv2.CascadeClassifier(cascades.haarcascades + "haarcascade_frontalface_alt2.xml")
     smallest = max(20, round(SMALLEST_FACE * _BOX_SIDE * shrink))
     frames = []
     for degrees in _SEARCH_TURNS:
@@ -76,11 +77,6 @@ def find_faces(photo: Photo) -> list[Frame]:
             box = Frame((x - border) / shrink, (y - border) / shrink, side / shrink, math.radians(degrees))
             frames.append(box.moved(0, -_BOX_Y / _BOX_SIDE, -math.log(_BOX_SIDE)))
     return frames or [Frame(image.width / 2, image.height / 2, min(image.size))]
-
-
-def check_finder() -> None:
-    """ValueError unless `find_faces` has what it needs, before long work that ends with it."""
-    _opencv()
 
 
 def align_faces(
@@ -132,13 +128,3 @@ def _settle(photo: Image.Image, start: Frame, aligner: Aligner) -> tuple[float, 
 def _agree(one: Frame, other: Frame) -> bool:
     """Whether two frames show one face, or one a part of the other's: they are too near for two."""
     return math.hypot(one.x - other.x, one.y - other.y) < 0.35 * max(one.side, other.side)
-
-
-def _opencv() -> Any:  # its stubs lack the cascades' folder
-    try:
-        import cv2
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            "finding faces needs OpenCV: pip install 'facemogle[align]', or give aligned faces with --aligned"
-        ) from error
-    return cv2

@@ -69,7 +69,6 @@ def test_photographs_are_parsed(client, assets, photo):
 
 
 def test_no_face_to_align(client, assets, photo):
-    pytest.importorskip("cv2")
     answer = client.post(
         "parse", params={"align": True}, content=photo, headers={"Content-Type": "image/jpeg"}
     )

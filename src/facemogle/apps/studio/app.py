@@ -123,7 +123,7 @@ def read_mask(body: _PictureBody, order: Annotated[str, Query(max_length=100)] =
     return Response(mask_of_bytes(body, order=order).png, media_type="image/png")
 
 
-@router.post("/parse", responses=documented(413, 415, 501, 503), openapi_extra=_PICTURE_BODY)
+@router.post("/parse", responses=documented(413, 415, 503), openapi_extra=_PICTURE_BODY)
 def parse(body: _PictureBody, studio: _Studio, align: bool = False) -> Parsed:
     """The mask of a photograph of one upright face; `align` cuts out the largest face first."""
     photo, mask = studio.parse(body, field="body", align=align)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -61,6 +62,8 @@ def studio(
     from facemogle.apps.studio.store import ResultStore
     from facemogle.apps.studio.studio import Studio
 
+    if sys.stderr.isatty():  # for who waits; programs wait for the address
+        typer.echo("the studio loads its model ...", err=True)
     with _listening(host, port) as listener:
         store = ResultStore(results, limit=limit)
         try:

@@ -66,7 +66,7 @@ class ParserPlace:
         """The photograph of a file, or the largest face in it as FFHQ frames it, and its mask.
 
         Problem 503 if too many wait or the studio closes, 422 if it is no photograph, too large or no face
-        is found, 501 if what finds faces is not installed.
+        is found.
         """
         if not self._places.acquire(blocking=False):
             raise ProblemError(503, "too many photographs wait to be parsed", headers={"Retry-After": "2"})
@@ -97,10 +97,7 @@ class ParserPlace:
     def _aligned(self, photo: Image.Image, field: str) -> Image.Image:
         from facemogle.data.alignment import align_faces
 
-        try:
-            faces = align_faces(photo, aligner=self._aligner, size=_ALIGNED_SIZE)
-        except ImportError as error:
-            raise ProblemError(501, f"this studio cannot look for faces: {error}", field="align") from None
+        faces = align_faces(photo, aligner=self._aligner, size=_ALIGNED_SIZE)
         if not faces:
             raise ProblemError(422, "no face found in the photograph", field=field)
         return faces[0].image
