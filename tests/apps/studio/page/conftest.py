@@ -127,6 +127,11 @@ def _serving(folder: Path, model: Path, *options: str) -> Iterator[Server]:
     assert (folder / "log").read_text() == ""
 
 
+# The pixels of a canvas once all that was done before is drawn, which takes up to two frames.
+_SEEN = """canvas => new Promise(seen => requestAnimationFrame(() => requestAnimationFrame(
+    () => seen(canvas.toDataURL('image/png')))))"""
+
+
 @dataclass
 class Sheet:
     """The page as someone uses it; `told` is what the browser complained of, which must be nothing."""
@@ -158,7 +163,7 @@ class Sheet:
 
     def labels(self) -> LabelMap:
         """What is seen on the canvas, colour by colour."""
-        url = self.page.locator(LABELS).evaluate("canvas => canvas.toDataURL('image/png')")
+        url = self.page.locator(LABELS).evaluate(_SEEN)
         with urllib.request.urlopen(url) as data:
             rgba = np.asarray(Image.open(io.BytesIO(data.read())).convert("RGBA"))
         ids = (rgba[..., None, :3] == PALETTE).all(-1).argmax(-1)
