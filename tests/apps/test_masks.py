@@ -86,4 +86,6 @@ def test_overlays_beside_masks_are_no_masks(mask):
     """`facemogle parse` writes them; who names one still hears what is wrong with it."""
     Image.new("RGB", (10, 20), (9, 99, 200)).save("face.overlay.png")
     assert run("check", ".").stdout.count("\n") == 1
+    Path("face.png").unlink()
+    assert "a folder without .png files" in run("check", ".", code=2).stderr
     assert "face.overlay.png: colour (9, 99, 200)" in run("check", "face.overlay.png", code=2).stderr

@@ -137,6 +137,14 @@ def spoiled(place, value, channels=0):
     return array
 
 
+def rgba_palette_image():
+    """Of Pillow alone: PNG keeps such alphas apart."""
+    image = Image.fromarray(np.array([[0, 1]], np.uint8))
+    image.putpalette([0, 0, 0, 255, 204, 0, 0, 128], rawmode="RGBA")
+    image.info["transparency"] = 2
+    return image
+
+
 BYTE_ZEROS = np.zeros((2, 2, 1, 3), np.uint8)
 REFUSALS = {
     "id above 18": (spoiled((1, 1), 19), "the array: id 19 at (x=1, y=1) is not a label (0..18); 1 "),
@@ -151,6 +159,7 @@ REFUSALS = {
         encoded(palette_image([[1, 0]], PALETTE[:2]), transparency=b"\x80\xff"),
         "the upload: half-transparent pixel (alpha 128) at (x=1, y=0)",
     ),
+    "alpha in a table of its own": (rgba_palette_image(), "half-transparent pixel (alpha 128) at (x=1, y=0)"),
     "foreign table": (palette_image([[0, 1]], [[0, 0, 0], [128, 0, 0]]), "colour (128, 0, 0) at (x=1, y=0)"),
     "grey table": (palette_image([[0, 1]], [[0] * 3, [13] * 3]), "index 1 at (x=1, y=0) is drawn in grey 13"),
     "black table": (palette_image([[0], [3]], [[0] * 3] * 4), "index 3 at (x=0, y=1) is drawn in grey 0"),

@@ -47,7 +47,7 @@ export function createEditor(first: LabelRaster = createRaster(512, 512)): Edito
   const canUndo = signal(false);
   const canRedo = signal(false);
   const photo = signal<ImageBitmap | null>(null);
-  const brushSize = signal(Math.max(1, Math.round((24 * first.width) / 512)));
+  const brushSize = signal(Math.max(1, Math.min(MAX_BRUSH, Math.round((24 * first.width) / 512))));
   const counts = computed(() => countLabels(raster.value));
 
   function show(next: LabelRaster | null): void {

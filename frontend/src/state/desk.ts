@@ -1,4 +1,4 @@
-import { batch, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { fromBase64, toBase64 } from "../api/base64";
 import type { Client } from "../api/client";
 import { ProblemError } from "../api/problem";
@@ -6,7 +6,7 @@ import type { Result } from "../api/types";
 import type { Editor } from "../editor/editor";
 import { createRaster, type LabelRaster } from "../mask/label-raster";
 import { decodeMask, encodeMask } from "../mask/png";
-import { editMemory } from "./edit-memory";
+import { editMemory, type KeptEdit } from "./edit-memory";
 import type { Notices } from "./notices";
 import { drawSeed, type EditSettings, type FaceRequest, NEW_EDIT, requestOf } from "./request";
 import { requestMemory } from "./request-memory";
@@ -50,6 +50,10 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
 
   let leftEdit = editMemory.read(); // until it is resumed
 
+  const keptMask = computed(() =>
+    source.value?.kind === "result" ? toBase64(encodeMask(source.value.oldMask)) : null,
+  );
+
   effect(() => requestMemory.keep(request.value));
   effect(() => {
     const from = source.value;
@@ -59,7 +63,7 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
     }
     leftEdit = null; // another edit is begun
     const result = from.kind === "result" ? from.result.id : null;
-    editMemory.keep({ result, oldMask: toBase64(encodeMask(from.oldMask)), edit: edit.value });
+    editMemory.keep({ result, oldMask: keptMask.value, edit: edit.value });
   });
 
   function change(part: Partial<FaceRequest>): void {
@@ -80,6 +84,10 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
     const from = work.source ?? null;
     const isOther = from !== source.peek() && work.raster !== editor.raster.peek();
     turn += 1;
+    if (from === null && leftEdit !== null) {
+      leftEdit = null; // what could not be resumed is not wanted any more
+      editMemory.keep(null);
+    }
     batch(() => {
       if (isOther)
         editor.open(work.raster); // undoing must not lay one picture's mask over another
@@ -162,16 +170,24 @@ export function createDesk(client: Client, editor: Editor, notices: Notices, par
     ];
   }
 
+  async function reopen({ result, oldMask }: KeptEdit): Promise<Opened | null> {
+    if (result === null || oldMask === null) return null;
+    return openResult(await client.result(result), decodeMask(fromBase64(oldMask)));
+  }
+
   async function resumeEdit(): Promise<void> {
     const left = leftEdit;
     if (left === null) return;
     const mine = turn;
-    const result = left.result && (await client.result(left.result).catch(nullIfMissing));
-    const opened = result ? await openResult(result, decodeMask(fromBase64(left.oldMask))) : null;
+    const opened = await reopen(left).catch(nullIfMissing);
     if (mine !== turn) return;
     leftEdit = null;
     if (opened) {
-      show({ ...opened, raster: editor.raster.peek(), edit: left.edit });
+      const { width, height } = opened.source.oldMask;
+      // A blank mask is not kept, and with it not its size.
+      const raster = editor.isBlank.peek() ? createRaster(width, height) : editor.raster.peek();
+      editor.open(raster);
+      show({ ...opened, raster, edit: left.edit });
       return;
     }
     editMemory.keep(null);

@@ -7,8 +7,8 @@ import type { EditSettings } from "./request";
 export interface KeptEdit {
   /** The result that was edited; null for a photograph, which is too large to be kept. */
   readonly result: string | null;
-  /** PNG in base64. */
-  readonly oldMask: string;
+  /** PNG in base64; null for a photograph. */
+  readonly oldMask: string | null;
   readonly edit: EditSettings;
 }
 
@@ -23,6 +23,6 @@ function parseEdit(kept: unknown): KeptEdit | null {
     (edit.regions === null || edit.regions.every((name) => typeof name === "string")) &&
     typeof edit.depth === "number" &&
     (edit.border === null || typeof edit.border === "number");
-  decodeMask(fromBase64(oldMask));
-  return isEdit ? { result, oldMask, edit } : null;
+  if (oldMask !== null) decodeMask(fromBase64(oldMask));
+  return isEdit && (oldMask === null) === (result === null) ? { result, oldMask, edit } : null;
 }

@@ -25,7 +25,8 @@ export function createMemory<T>(
       try {
         storage.setItem(key, JSON.stringify(value));
       } catch {
-        // Full or forbidden: the page works all the same, until it is closed.
+        // Full or forbidden: the page works all the same, until it is closed. What was kept is not true any more.
+        storage.removeItem(key);
       }
     },
   };

@@ -185,7 +185,8 @@ test("an edit goes on after the page was loaded again", async () => {
   const { studio: again } = await reopened(FILES);
   expect(again.source.value).toMatchObject({ kind: "result", result: { id: "1" }, oldMask: CORRECTED });
   expect(again.edit.value).toEqual({ regions: ["hair", "hat"], depth: 0.4, border: 3 });
-  expect(again.editor.isBlank.value).toBe(true);
+  expect(again.editor.raster.value).toEqual(createRaster(6, 4));
+  expect(again.editor.canUndo.value).toBe(false);
   expect(again.editor.photo.value).not.toBeNull();
   expect(again.notices.value).toEqual([]);
 });
@@ -217,6 +218,26 @@ test("an edit waits for a studio that cannot be reached", async () => {
   expect(again.source.value).toMatchObject({ kind: "result", result: { id: "1" } });
 });
 
+test("an edit that cannot be resumed now is told of, waits, and ends when something else is begun", async () => {
+  const { studio } = await openStudio(FILES);
+  await studio.editResult(MADE);
+  const broken = { ...FILES, "GET /results/1/picture.png": problem(500, "a defect") };
+  const first = await reopened(broken);
+  expect(first.studio.notices.value[0]?.text).toContain("a defect");
+  const second = await reopened(broken);
+  second.studio.begin({ raster: painted() }, "Something else.");
+  const { studio: again } = await reopened(FILES);
+  expect(again.source.value).toBeNull();
+  expect(again.notices.value).toEqual([]);
+});
+
+test("a picture whose file is gone ends its edit", async () => {
+  const { studio } = await openStudio(FILES);
+  await studio.editResult(MADE);
+  const { studio: again } = await reopened({ "GET /results/1": MADE });
+  expect(again.notices.value[0]?.text).toContain("no more");
+});
+
 test("a photograph that was edited is asked for again", async () => {
   const { studio } = await openStudio(FILES);
   await studio.editPhoto(new Blob([new Uint8Array([7])]), painted());
@@ -226,12 +247,15 @@ test("a photograph that was edited is asked for again", async () => {
   expect(again.notices.value[0]?.text).toContain("Open the photograph again");
 });
 
-test.each(["{", "[]", '{"result": 3}', '{"result": "1", "oldMask": "AAAA", "edit": {"regions": 5}}'])(
-  "what was kept by anyone else is no edit: %s",
-  async (kept) => {
-    localStorage.setItem("facemogle.edit", kept);
-    const { studio } = await openStudio(FILES);
-    expect(studio.source.value).toBeNull();
-    expect(studio.notices.value).toEqual([]);
-  },
-);
+test.each([
+  "{",
+  "[]",
+  '{"result": 3}',
+  '{"result": "1", "oldMask": "AAAA", "edit": {"regions": 5}}',
+  '{"result": "1", "oldMask": null, "edit": {"regions": null, "depth": 1, "border": null}}',
+])("what was kept by anyone else is no edit: %s", async (kept) => {
+  localStorage.setItem("facemogle.edit", kept);
+  const { studio } = await openStudio(FILES);
+  expect(studio.source.value).toBeNull();
+  expect(studio.notices.value).toEqual([]);
+});

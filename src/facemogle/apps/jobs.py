@@ -57,18 +57,22 @@ def mask_files(paths: Iterable[Path]) -> list[Path]:
 
     Overlays, which `facemogle parse` writes beside masks, are none.
     """
-    found = files_of(paths, (".png",))
-    return [file for file in found if not file.name.endswith(".overlay.png") or file in paths]
+    return files_of(paths, (".png",), without=".overlay.png")
 
 
-def files_of(paths: Iterable[Path], suffixes: tuple[str, ...]) -> list[Path]:
-    """The files themselves, and those of folders with such a suffix, sorted; ValueError if one has none."""
+def files_of(paths: Iterable[Path], suffixes: tuple[str, ...], *, without: str | None = None) -> list[Path]:
+    """The files themselves, and those of folders with such a suffix, sorted; ValueError if one has none.
+
+    without: an end of names that files in folders may not have.
+    """
     found: list[Path] = []
     for path in paths:
         if not path.is_dir():
             found.append(path)
             continue
         inside = sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes and file.is_file())
+        if without is not None:
+            inside = [file for file in inside if not file.name.endswith(without)]
         if not inside:
             raise ValueError(f"{path}: a folder without {' or '.join(suffixes)} files")
         found += inside

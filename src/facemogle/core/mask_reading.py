@@ -3,6 +3,7 @@
 `lookup` maps the ids of a class order to ours, see `regions.class_order`. `source` is what errors call it.
 """
 
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -78,20 +79,17 @@ def _ids_of_palette_image(image: Image.Image, lookup: np.ndarray, source: str) -
             f"{source}: index {index} at {place} is drawn in grey {table[index, 0]}, neither of the palette "
             "nor the id itself; if the indices are ids, pass them as an array"
         )
-    ids_of_index = np.zeros(len(table), dtype=np.uint8)
-    try:  # a few colours are told apart sooner than all pixels
-        ids_of_index[used] = ids_of_array(_colored(image, used[None].astype(np.uint8)), lookup, source)[0]
-    except ValueError:  # which only pixels have a place to name
-        return ids_of_array(_colored(image, indices), lookup, source)
-    return ids_of_index[indices]
-
-
-def _colored(image: Image.Image, indices: np.ndarray) -> np.ndarray:
-    """The colours that indices have in an image's table, with alpha if it has any: H x W x 3 or 4."""
-    drawn = Image.fromarray(indices)
-    drawn.putpalette(image.getpalette("RGB") or ())
-    drawn.info = image.info
-    return np.asarray(drawn.convert("RGBA" if "transparency" in image.info else "RGB"))
+    mode = "RGBA" if "transparency" in image.info else "RGB"
+    if image.palette is not None and image.palette.mode == "RGB":  # has no alpha of its own
+        swatches = Image.fromarray(used[None].astype(np.uint8))
+        swatches.putpalette(table.tobytes())
+        swatches.info = image.info
+        ids_of_index = np.zeros(len(table), dtype=np.uint8)
+        with suppress(ValueError):  # of which only pixels have a place to name
+            # A few colours are told apart sooner than all pixels.
+            ids_of_index[used] = ids_of_array(np.asarray(swatches.convert(mode)), lookup, source)[0]
+            return ids_of_index[indices]
+    return ids_of_array(np.asarray(image.convert(mode)), lookup, source)
 
 
 def ids_of_array(array: np.ndarray, lookup: np.ndarray, source: str) -> np.ndarray:

@@ -188,6 +188,19 @@ def test_pictures_are_stored_while_the_next_are_made(queue, maker):
     assert queue.get(third.id).state is State.RUNNING
 
 
+def test_what_was_made_but_not_yet_stored_can_still_be_cancelled(queue, maker):
+    maker.may_keep.clear()
+    first, second = queue.submit([picture(0), picture(1)])
+    queue.start()
+    maker.steps.release(3)
+    while queue.get(second.id).step < 3:
+        time.sleep(0.01)
+    time.sleep(0.1)  # the first is being stored
+    queue.cancel(second.id)
+    maker.may_keep.set()
+    assert [last(queue, job.id) for job in (first, second)] == [State.DONE, State.CANCELLED]
+
+
 def test_what_was_made_when_the_studio_closes_is_stored(queue, maker):
     maker.may_keep.clear()
     jobs = queue.submit([picture(0), picture(1)])

@@ -225,6 +225,7 @@ class JobQueue:
                         stored.result()
                     if keep is not None:
                         stored = storing.submit(self._attempt, batch, partial(self._store, batch, keep))
+                    keep = None  # it holds pictures and masks, and the next batch may come late
         finally:
             with self._changed:
                 self._closed = True
@@ -254,7 +255,9 @@ class JobQueue:
 
     def _store(self, batch: Sequence[Job], keep: Keep) -> None:
         for job in batch:
-            if not job.state.final:  # cancelled ones were made along with the others
+            if job.unwanted and not self._closed:  # whoever closes the studio wants what was made
+                self._end(job, State.CANCELLED)
+            elif not job.state.final:
                 self._end(job, State.DONE, warnings=keep(job))
 
     def _next_batch(self) -> list[Job]:
@@ -280,8 +283,10 @@ class JobQueue:
             work, errand = self._errands.popleft()
             try:
                 errand.set_result(work())
-            except Exception as error:
-                errand.set_exception(error)
+            except BaseException as error:
+                errand.set_exception(error)  # someone waits for it
+                if not isinstance(error, Exception):
+                    raise
 
     def _stepped(self, jobs: Sequence[Job], step: int, previews: Mapping[Job, bytes]) -> None:
         self._run_errands()
