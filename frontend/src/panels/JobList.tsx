@@ -8,18 +8,26 @@ export function JobList({ studio }: { studio: Studio }) {
   const jobs = studio.jobs.value;
   if (jobs.length === 0) return null;
   const active = jobs.filter(isActive);
+  const failed = jobs.filter(({ state }) => state === "failed");
   return (
     <section class="jobs" aria-label="On their way">
+      <div class="jobs-all">
+        {active.length > 1 && (
+          <button type="button" onClick={() => Promise.all(active.map(studio.cancel))}>
+            Cancel all {active.length}
+          </button>
+        )}
+        {failed.length > 1 && (
+          <button type="button" class="quiet" onClick={() => failed.forEach(studio.dismissJob)}>
+            Dismiss all {failed.length} that failed
+          </button>
+        )}
+      </div>
       <ul class="job-list">
         {jobs.toReversed().map((job) => (
           <JobItem key={job.id} studio={studio} job={job} />
         ))}
       </ul>
-      {active.length > 1 && (
-        <button type="button" onClick={() => Promise.all(active.map(studio.cancel))}>
-          Cancel all {active.length}
-        </button>
-      )}
     </section>
   );
 }

@@ -143,6 +143,16 @@ test("a job that failed says why, and goes when it is dismissed", async () => {
   expect(studio.jobs.value).toEqual([]);
 });
 
+test("jobs that failed together are dismissed together, the others stay", async () => {
+  const { studio } = await openStudio();
+  render(<Pictures studio={studio} />);
+  for (const id of ["1", "2"]) Events.last.tell(job(id, { state: "failed", error: "lost" }));
+  Events.last.tell(job("3", { state: "running" }));
+  fireEvent.click(await screen.findByRole("button", { name: "Dismiss all 2 that failed" }));
+  await vi.waitFor(() => expect(studio.jobs.value.map(({ id }) => id)).toEqual(["3"]));
+  expect(screen.queryByRole("button", { name: /Cancel all/ })).toBeNull();
+});
+
 test("a job that waits knows how many are before it", () => {
   const all = [job("3"), job("2"), job("1", { state: "running" })];
   expect(stateOf(job("3"), all)).toBe("1 before it in the queue");
