@@ -198,7 +198,7 @@ def save_picture(image: Image.Image, path: Path, record: Record | None = None) -
         if path.suffix == ".jpg":
             image.save(unfinished, format="JPEG", quality=86, progressive=True)
         else:
-            # Level 6, the usual, takes twice the time for a twentieth of the size.
+            # Level 6, the usual, takes 1.4 to 2.6 times as long for at most 6 % of the size.
             image.save(unfinished, format="PNG", pnginfo=metadata, compress_level=4)
         os.replace(unfinished, path)
     finally:
