@@ -53,9 +53,7 @@ class Sum:
             return {"validation": (self.forward(x, 0) - x.sum(1, keepdim=True) / 16).square().mean().item()}
 
 
-def main() -> None:
-    folder, sharding, optimizer, until = sys.argv[1:]
-    processes = Processes(torch.device("cpu"))
+def learn(processes: Processes, folder: str, sharding: str, optimizer: str, until: str) -> None:
     task = Sum(processes, sharding)
     settings = Optimizer(name=optimizer, learning_rate=1e-2)  # pyright: ignore[reportArgumentType]
     train(
@@ -69,7 +67,20 @@ def main() -> None:
         watch=Watch(Log(every=1)),
         processes=processes,
     )
+
+
+def threads_of_the_group() -> int:
+    """Those that still run, as Linux lists them."""
+    names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+    return sum("gloo" in name for name in names)
+
+
+def main() -> None:
+    processes = Processes(torch.device("cpu"))
+    learn(processes, *sys.argv[1:])
+    before = threads_of_the_group()
     processes.close()
+    print(f"threads of Gloo: {before} before, {threads_of_the_group()} after")
 
 
 if __name__ == "__main__":

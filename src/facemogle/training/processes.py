@@ -5,7 +5,9 @@ Each process works on its share of every batch; gradients are averaged. Without 
 
 from __future__ import annotations
 
+import gc
 import os
+import time
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
@@ -18,6 +20,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 _SHARDED_PARAMETERS = 1 << 16  # of a layer; smaller ones are gathered together with the model itself
+_LETTING_GO = 0.2  # seconds; threads that get a core need microseconds
 
 
 class Processes:
@@ -72,8 +75,15 @@ class Processes:
             dist.barrier()
 
     def close(self) -> None:
-        """End the group of processes."""
+        """End the group of processes. Nothing may refer to what `spread` got or made any more.
+
+        Gloo's threads need Python's lock to let go of a collective's tensors. If they still want it when the
+        group goes with a model, whose end holds the lock, both wait for ever; if when the interpreter goes,
+        it aborts. So they get it here, and the last reference to the group goes where they are joined.
+        """
         if self.world > 1:
+            time.sleep(_LETTING_GO)  # caches of sharded tensors keep the group, and so its threads, to the end
+            gc.collect()  # models lie in cycles
             dist.destroy_process_group()
 
 
