@@ -82,7 +82,7 @@ class Processes:
         it aborts. So they get it here, and the last reference to the group goes where they are joined.
         """
         if self.world > 1:
-            time.sleep(_LETTING_GO)  # caches of sharded tensors keep the group, and so its threads, to the end
+            time.sleep(_LETTING_GO)  # caches of sharded tensors keep the group and its threads to the end
             gc.collect()  # models lie in cycles
             dist.destroy_process_group()
 
