@@ -136,7 +136,8 @@ class LabelMap:
     def png(self) -> bytes:
         """A palette PNG file, which `from_bytes` gives back exactly."""
         buffer = io.BytesIO()
-        self.to_pil().save(buffer, format="PNG")
+        # Level 6, the usual, takes 3 to 4 times as long for a quarter of 7 kB (512 x 512).
+        self.to_pil().save(buffer, format="PNG", compress_level=3)
         return buffer.getvalue()
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 MAX_REMEMBERED = 500
 """Finished jobs whose state can still be asked for; their results are on disk in any case."""
 
-SECONDS_BETWEEN_STEPS = 0.25
+SECONDS_BETWEEN_STEPS = 0.5
 """That streams tell of, at least: each telling takes a core from those that compute."""
 
 _SECONDS_BETWEEN_SIGNS = 15.0
