@@ -233,7 +233,7 @@ def rows(*, users: int, seconds: float, steps: int | None, model: str) -> list[R
         Row("latency, median and 95 %", f"{statistics.median(latencies):.2f} and {p95:.2f} s"),
         Row("faces made at once: how often", made_at_once),
         Row("throughput", f"{len(under_load) / sum(loaded):.2f} faces/s"),
-        Row("the pipeline alone, the same faces in the same batches", f"{len(under_load) / sum(alone):.2f} faces/s"),
+        Row("the pipeline alone, the same batches", f"{len(under_load) / sum(alone):.2f} faces/s"),
         Row("the studio's share under load", f"{sum(loaded) / sum(alone) - 1:+.1%} of a face's time", "5 %"),
         Row(
             "that of single rounds",
