@@ -10,7 +10,7 @@ from typing import Any
 
 from facemogle.apps.evaluate_report import WRITTEN, write_text
 from facemogle.apps.model import find_device, loaded_dtype
-from facemogle.training.loop import check_identity
+from facemogle.training.state import check_identity
 
 REQUEST = "request.json"
 GENERATED, DIVERSITY = "generated", "diversity"

@@ -204,7 +204,7 @@ def find_done(stages: Sequence[Stage], out: Path) -> list[bool]:
 
 def _problem(stage: Stage, out: Path) -> str:
     """In what the stage that is there differs from the one that is wanted."""
-    from facemogle.training.loop import check_identity
+    from facemogle.training.state import check_identity
 
     record = read_record(out, stage.name)
     if not record:

@@ -90,8 +90,8 @@ def _check_source(recipe: GeneratorRecipe | FluxRecipe, run: Path) -> None:
     """
     from facemogle.apps.model import fingerprint
     from facemogle.training.cache import open_caches
-    from facemogle.training.loop import check_identity
     from facemogle.training.recipe import GeneratorRecipe
+    from facemogle.training.state import check_identity
 
     source = recipe.identity() | {"data": open_caches(recipe.data.cache, *recipe.data.more).fingerprint}
     if isinstance(recipe, GeneratorRecipe) and recipe.model.start:

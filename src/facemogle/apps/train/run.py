@@ -92,8 +92,9 @@ def _train(settings: Recipe, out: Path, stop: Stop, processes: Processes, tracke
     from facemogle.apps.train.models import build_task, draw_previews, finish
     from facemogle.training.cache import open_caches
     from facemogle.training.checkpoint import newest_checkpoint, read_state
-    from facemogle.training.loop import Watch, check_identity, train
+    from facemogle.training.loop import Watch, train
     from facemogle.training.optimizers import make_optimizers
+    from facemogle.training.state import check_identity
 
     cache = open_caches(settings.data.cache, *settings.data.more)
     if settings.data.resident:
