@@ -152,10 +152,13 @@ def endless(number: int, steps: int | None) -> Iterator[Wish]:
 def batches(served: Sequence[Served], results: Path) -> list[list[Wish]]:
     """The wishes that were made at once, batch by batch; names sort as they were asked for, and made."""
     made: list[list[Wish]] = []
+    last = BATCH
     for one in sorted(served, key=lambda one: one.name):
-        if Record.read(results / one.name / "picture.png").place == 0:
+        place = Record.read(results / one.name / "picture.png").place
+        if place <= last:  # not 0, should the first of a batch be lost
             made.append([])
         made[-1].append(one.wish)
+        last = place
     return made
 
 

@@ -136,7 +136,7 @@ class LabelMap:
     def png(self) -> bytes:
         """A palette PNG file, which `from_bytes` gives back exactly."""
         buffer = io.BytesIO()
-        # Level 6, the usual, takes 3 to 4 times as long for a quarter of 7 kB (512 x 512).
+        # Level 6, the usual, takes 3 to 4 times as long to save a quarter of 7 kB (512 x 512).
         self.to_pil().save(buffer, format="PNG", compress_level=3)
         return buffer.getvalue()
 

@@ -75,14 +75,15 @@ class Processes:
             dist.barrier()
 
     def close(self) -> None:
-        """End the group of processes. Nothing may refer to what `spread` got or made any more.
+        """End the group of processes; best when nothing refers to what `spread` got or made any more.
 
         Gloo's threads need Python's lock to let go of a collective's tensors. If they still want it when the
         group goes with a model, whose end holds the lock, both wait for ever; if when the interpreter goes,
-        it aborts. So they get it here, and the last reference to the group goes where they are joined.
+        it aborts. So they get time to take it, and then are joined with the group's last reference, if that
+        is ours: an error's traceback and PyTorch's caches of sharded tensors keep theirs.
         """
         if self.world > 1:
-            time.sleep(_LETTING_GO)  # caches of sharded tensors keep the group and its threads to the end
+            time.sleep(_LETTING_GO)
             gc.collect()  # models lie in cycles
             dist.destroy_process_group()
 
