@@ -8,8 +8,9 @@ import { takeToken } from "./api/token";
 import { App } from "./app";
 import { createStudio } from "./state/create-studio";
 import { createTheme } from "./state/theme";
+import { findStorage } from "./storage";
 
-const token = takeToken(location, history, sessionStorage);
+const token = takeToken(location, history, findStorage("sessionStorage"));
 const studio = createStudio(createClient({ token: token.get }), token);
 const root = document.getElementById("app");
 if (root) render(<App studio={studio} theme={createTheme()} />, root);

@@ -1,3 +1,5 @@
+import { findStorage } from "../storage";
+
 /** A value that outlives the page: read what was kept, keep what there is now. */
 export interface Memory<T> {
   read(): T;
@@ -11,22 +13,22 @@ export interface Memory<T> {
 export function createMemory<T>(
   key: string,
   parse: (kept: unknown) => T,
-  storage: Storage = localStorage,
+  storage: Storage | null = findStorage("localStorage"),
 ): Memory<T> {
   return {
     read() {
       try {
-        return parse(JSON.parse(storage.getItem(key) ?? "null") ?? undefined);
+        return parse(JSON.parse(storage?.getItem(key) ?? "null") ?? undefined);
       } catch {
         return parse(undefined);
       }
     },
     keep(value) {
       try {
-        storage.setItem(key, JSON.stringify(value));
+        storage?.setItem(key, JSON.stringify(value));
       } catch {
-        // Full or forbidden: the page works all the same, until it is closed. What was kept is not true any more.
-        storage.removeItem(key);
+        // Full: the page works all the same, until it is closed. What was kept is not true any more.
+        storage?.removeItem(key);
       }
     },
   };

@@ -78,3 +78,10 @@ test("the token is taken out of the address and kept for the tab", () => {
   expect(location.href).toMatch(/\/studio\?x=1$/);
   expect(takeToken(location, history, sessionStorage).get()).toBe("secret-of-16-letters");
 });
+
+test("without a storage the token is known until the page is left", () => {
+  const token = takeToken(location, history, null);
+  expect(token.get()).toBeNull();
+  token.set(" secret-of-16-letters ");
+  expect(token.get()).toBe("secret-of-16-letters");
+});

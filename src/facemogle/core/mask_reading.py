@@ -1,6 +1,7 @@
 """Region ids out of files, pictures and arrays, and the refusal of whatever holds none; see `LabelMap`.
 
-`lookup` maps the ids of a class order to ours, see `regions.class_order`. `source` is what errors call it.
+`lookup` maps the ids of a class order to ours, see `regions.class_order`. `source` is what errors call it. All
+give uint8, H x W, 0..18, and raise ValueError.
 """
 
 from contextlib import suppress
@@ -47,6 +48,7 @@ def ids_of_png(stream: BinaryIO, lookup: np.ndarray, source: str) -> np.ndarray:
 
 
 def ids_of_image(image: Image.Image, lookup: np.ndarray, source: str) -> np.ndarray:
+    """Of a picture of mode P, L, I, I;16, RGB or RGBA."""
     if image.format in ("JPEG", "MPO"):
         raise ValueError(_JPEG_REFUSAL.format(source))
     _check_size(image.height, image.width, source)
@@ -93,6 +95,7 @@ def _ids_of_palette_image(image: Image.Image, lookup: np.ndarray, source: str) -
 
 
 def ids_of_array(array: np.ndarray, lookup: np.ndarray, source: str) -> np.ndarray:
+    """Of integers, H x W, or of uint8 colours, H x W x 3 or 4."""
     if array.ndim >= 2:
         _check_size(array.shape[0], array.shape[1], source)
     if array.ndim != 3:
@@ -105,6 +108,7 @@ def ids_of_array(array: np.ndarray, lookup: np.ndarray, source: str) -> np.ndarr
 
 
 def checked_ids(ids: np.ndarray, lookup: np.ndarray, source: str) -> np.ndarray:
+    """Of integers, H x W, each in 0..18; others are refused by their first place."""
     if ids.ndim != 2 or ids.dtype.kind not in "iu":
         raise ValueError(f"{source}: ids must be integers, H x W, got {ids.dtype} of shape {ids.shape}")
     outside = (ids < 0) | (ids >= NUM_LABELS)

@@ -79,6 +79,17 @@ def test_strokes_are_undone_and_done_again_and_survive_a_reload(sheet):
     assert page.get_by_label("Words", exact=True).input_value() == "kept words"
 
 
+def test_a_browser_that_may_keep_nothing_makes_a_face_all_the_same(sheet):
+    sheet.page.add_init_script(
+        """for (const name of ["localStorage", "sessionStorage"])
+          Object.defineProperty(window, name, { get() { throw new DOMException("", "SecurityError") } })"""
+    )
+    sheet.page.reload()
+    sheet.page.get_by_role("application").wait_for()
+    sheet.page.get_by_label("Words", exact=True).fill("a man with black hair")
+    assert sheet.generate()["prompt"] == "a man with black hair"
+
+
 def test_a_result_is_restored_with_all_that_it_was_made_from(sheet, server):
     page = sheet.page
     sheet.begin_with_example("glasses", "an old man with grey hair")
