@@ -1,7 +1,7 @@
 """Region ids out of files, pictures and arrays, and the refusal of whatever holds none; see `LabelMap`.
 
-`lookup` maps the ids of a class order to ours, see `regions.class_order`. `source` is what errors call it. All
-give uint8, H x W, 0..18, and raise ValueError.
+`lookup` maps the ids of a class order to ours, see `regions.class_order`. `source` is what errors call it.
+All give uint8, H x W, 0..18, and raise ValueError.
 """
 
 from contextlib import suppress
